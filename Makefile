@@ -1,0 +1,51 @@
+# Every target sets up what it needs: Python >= 3.11, make and PyPI are enough.
+# `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+ifeq ($(UV),)
+UV := .uv/bin/uv
+endif
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test check worker format clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Make .venv ready (all other targets do so by themselves)
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip --quiet install uv
+
+$(VENV)/.ready: pyproject.toml uv.lock $(filter .uv/bin/uv,$(UV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.x")'
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --python $(PYTHON)
+	@touch $@
+
+demo: setup ## Watch real orders survive kills: server, provider stand-in and worker on this machine
+	@$(BIN)/topup demo $(DEMO_ARGS)
+
+test: setup ## Run all tests, with coverage of the code that handles money checked
+	@$(BIN)/python -m pytest --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage report --fail-under=100 --include='oneclickdz/*,topups/lifecycle.py,topups/policy.py,topups/records.py,topups/people.py'
+
+check: setup ## Lint, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy topups oneclickdz activities workflows starter simulator worker.py tests
+	$(BIN)/lint-imports
+
+worker: setup ## Run a worker (settings by environment, see README)
+	$(BIN)/python worker.py
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the virtual environments and caches
+	rm -rf $(VENV) .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
