@@ -1,0 +1,262 @@
+"""What really passes over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from oneclickdz import (
+    CredentialsRefused,
+    KeyClosed,
+    NoAnswer,
+    OneClickDZ,
+    SaysNothing,
+    UnclearAnswer,
+    Unreachable,
+)
+from tests.provider.stand_in import Kit, whose_key
+
+Reply = Callable[[asyncio.StreamWriter], Awaitable[None]]
+SEND = b"POST /v3/mobile/send"
+ACCEPTED = b'{"success": true, "data": {"topupId": "a1"}}'
+
+
+def whole(body: bytes, status: bytes = b"200 OK", length: int | None = None) -> Reply:
+    async def reply(writer: asyncio.StreamWriter) -> None:
+        size = len(body) if length is None else length
+        writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, size, body))
+        if length is not None:
+            writer.close()
+
+    return reply
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def never(writer: asyncio.StreamWriter) -> None:
+    await writer.drain()
+
+
+async def stall(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\n{")
+
+
+class Server:
+    """Counts every byte of every connection, and answers by the request's first line."""
+
+    def __init__(self) -> None:
+        self.connections: list[bytearray] = []
+        self.replies: dict[bytes, Reply] = {b"GET /v3/validate": whole(whose_key().content), SEND: whole(ACCEPTED)}
+        self.writers: list[asyncio.StreamWriter] = []
+        self.port = 0
+        self._changed = asyncio.Condition()
+
+    async def until_connected(self, count: int) -> None:
+        async with asyncio.timeout(5), self._changed:
+            await self._changed.wait_for(lambda: len(self.connections) >= count)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen = bytearray()
+        async with self._changed:
+            self.connections.append(seen)
+            self._changed.notify_all()
+        self.writers.append(writer)
+        request = bytearray()
+        while data := await reader.read(65536):
+            seen += data
+            request += data
+            head, end, body = bytes(request).partition(b"\r\n\r\n")
+            if end and len(body) == _content_length(head):
+                await self._reply(head)(writer)
+                request.clear()
+
+    def count(self, start: bytes) -> int:
+        return sum(bytes(seen).count(start) for seen in self.connections)
+
+    def _reply(self, head: bytes) -> Reply:
+        return next(reply for start, reply in self.replies.items() if head.startswith(start))
+
+
+def _content_length(head: bytes) -> int:
+    lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return int(lengths[0]) if lengths else 0
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = listening.sockets[0].getsockname()[1]
+    yield made
+    listening.close()
+    for writer in made.writers:
+        writer.close()
+    await asyncio.gather(*[writer.wait_closed() for writer in made.writers], return_exceptions=True)
+
+
+@pytest.fixture
+def client(kit: Kit, server: Server) -> OneClickDZ:
+    return kit.client(transport=None, base_url=f"http://127.0.0.1:{server.port}/v3/")
+
+
+async def test_an_order_goes_out_and_its_answer_comes_back(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    assert (await client.send(**order)).topup_id == "a1"
+    _, _, body = bytes(server.connections[-1]).partition(b"\r\n\r\n")
+    assert json.loads(body)["MSSIDN"] == "0771234567"
+
+
+async def test_a_refusal_at_the_last_moment_sends_no_byte(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    await client.validate()
+    refusal = LookupError("too late")
+    asked = 0
+
+    def refuse_once_connected() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise refusal
+
+    with pytest.raises(LookupError) as caught:
+        await client.send(**{**order, "may_leave": refuse_once_connected})
+    assert caught.value is refusal
+    assert caught.value.__cause__ is None
+    assert asked == 2
+    await server.until_connected(2)
+    assert server.connections[1] == b""
+
+
+async def test_a_refusal_before_that_makes_no_connection(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    await client.validate()
+
+    def refuse() -> None:
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        await client.send(**{**order, "may_leave": refuse})
+    assert len(server.connections) == 1
+
+
+async def test_a_cancelled_gate_cancels_the_send(client: OneClickDZ, server: Server, order: dict[str, Any]) -> None:
+    def cancel() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await client.send(**{**order, "may_leave": cancel})
+    assert server.count(SEND) == 0
+
+
+async def test_every_send_has_a_connection_of_its_own_and_reads_share_one(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    server.replies[b"GET /v3/account/balance"] = whole(b'{"success": true, "data": {"balance": 1}}')
+    for _ in range(3):
+        await client.balance()
+    assert len(server.connections) == 1
+    for _ in range(2):
+        await client.send(**order)
+    assert len(server.connections) == 3
+
+
+async def test_a_connection_that_closes_without_a_word_may_hide_an_order(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    server.replies[SEND] = hang_up
+    with pytest.raises(NoAnswer):
+        await client.send(**order)
+    assert server.count(SEND) == 1
+
+
+async def test_a_provider_that_is_not_there_created_nothing(kit: Kit, server: Server, order: dict[str, Any]) -> None:
+    nobody = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    port = nobody.sockets[0].getsockname()[1]
+    nobody.close()
+    await nobody.wait_closed()
+    with pytest.raises(Unreachable):
+        await kit.client(transport=None, base_url=f"http://127.0.0.1:{port}/v3").send(**order)
+
+
+async def test_a_torn_401_closes_the_key_all_the_same(
+    client: OneClickDZ, server: Server, order: dict[str, Any]
+) -> None:
+    server.replies[SEND] = whole(b'{"success"', b"401 Unauthorized", length=500)
+    with pytest.raises(CredentialsRefused):
+        await client.send(**order)
+    with pytest.raises(KeyClosed):
+        await client.send(**order)
+
+
+async def test_a_torn_success_may_hide_an_order(client: OneClickDZ, server: Server, order: dict[str, Any]) -> None:
+    server.replies[SEND] = whole(ACCEPTED, length=500)
+    with pytest.raises(UnclearAnswer):
+        await client.send(**order)
+
+
+async def test_a_send_ends_after_its_time(
+    client: OneClickDZ, server: Server, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.validate()
+    monkeypatch.setattr("oneclickdz.wire.POST_SECONDS", 0.2)
+    server.replies[SEND] = never
+    with pytest.raises(NoAnswer, match="TimeoutError"):
+        await client.send(**order)
+    server.replies[SEND] = stall
+    with pytest.raises(UnclearAnswer):
+        await client.send(**order)
+
+
+async def test_a_read_ends_after_its_time(client: OneClickDZ, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    await client.validate()
+    monkeypatch.setattr("oneclickdz.wire.GET_SECONDS", 0.2)
+    server.replies[b"GET /v3/mobile/check-id/a1"] = never
+    with pytest.raises(SaysNothing):
+        await client.check_id("a1")
+
+
+async def test_a_body_without_end_is_not_read_to_its_end(
+    client: OneClickDZ, server: Server, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.validate()
+    monkeypatch.setattr("oneclickdz.wire.LARGEST_BODY", 20)
+    with pytest.raises(UnclearAnswer):
+        await client.send(**order)
+
+
+async def test_a_proxy_of_the_environment_is_ignored(kit: Kit, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    client = kit.client(transport=None, base_url=f"http://127.0.0.1:{server.port}/v3")
+    assert (await client.validate()).environment == "sandbox"
+
+
+async def test_neither_key_nor_number_reaches_a_log(
+    client: OneClickDZ, server: Server, order: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = b'{"success": false, "error": {"code": "ERR_VALIDATION", "message": "0771234567 key-4f0c is odd"}}'
+    record = b'{"success": true, "data": {"_id": "a1", "status": "PENDING", "MSSIDN": "0771234567"}}'
+    server.replies[b"GET /v3/mobile/check-ref"] = whole(record)
+    with caplog.at_level(logging.DEBUG):
+        texts = [repr(await client.validate()), repr(await client.send(**order))]
+        texts.append(repr(await client.check_ref("API-+213665983439-order-1")))
+        texts.append(str(await client.check_ref("API-+213665983439-order-1")))
+        for reply in (whole(refusal, b"400 Bad Request"), hang_up, whole(refusal, b"401 Unauthorized")):
+            server.replies[SEND] = reply
+            with pytest.raises(Exception, match=r"\w") as caught:
+                await client.send(**order)
+            texts += [repr(caught.value), str(caught.value), repr(vars(caught.value))]
+    everything = caplog.text + "".join(texts)
+    assert "HTTP Request: POST" in everything
+    for secret in ("key-4f0c", "0771234567", "665983439"):
+        assert secret not in everything
