@@ -1,0 +1,7 @@
+"""The bridge between orders and the provider: each activity asks one thing and says what was seen."""
+
+from activities.ask import Ask
+from activities.policy import PolicyActivities
+from activities.provider import ProviderActivities
+
+__all__ = ["Ask", "PolicyActivities", "ProviderActivities"]

@@ -1,0 +1,56 @@
+"""With many orders held for one reason, one goes first and the rest wait for its answer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from topups.models import HoldReason
+from topups.observations import Held
+
+# Credentials and the rate limit have their own keepers in the provider's client.
+GATED = frozenset({HoldReason.BALANCE, HoldReason.UNREACHABLE})
+PROBE_EVERY_SECONDS = 30.0
+# A probe that never reports (its task died) must not close the gate for ever.
+PROBE_MAX_SECONDS = 60.0
+
+
+@dataclass
+class _Closed:
+    why: str
+    amount: int
+    next_probe_at: float
+
+
+class Gate:
+    """Shared by all sends of one worker."""
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._closed: dict[HoldReason, _Closed] = {}
+
+    def refuse(self, amount: int) -> Held | None:
+        """Return why a send of `amount` DZD must not be tried now; None makes the caller the one that tries.
+
+        A balance that refused one amount may still pay a smaller one.
+        """
+        concerned = {
+            reason: closed
+            for reason, closed in self._closed.items()
+            if reason is not HoldReason.BALANCE or amount >= closed.amount
+        }
+        for reason, closed in concerned.items():
+            wait = closed.next_probe_at - self._now()
+            if wait > 0:
+                return Held(reason=reason, why=f"{closed.why} (another order tries first)", retry_after=wait)
+        for closed in concerned.values():
+            closed.next_probe_at = self._now() + PROBE_MAX_SECONDS
+        return None
+
+    def learn(self, amount: int, held: Held | None) -> None:
+        """Take the outcome of a send: `held` as it was answered, None for any answer that isn't a hold."""
+        if held is None or held.reason is not HoldReason.UNREACHABLE:
+            self._closed.pop(HoldReason.UNREACHABLE, None)
+        if held is None:
+            self._closed.pop(HoldReason.BALANCE, None)
+        elif held.reason in GATED:
+            self._closed[held.reason] = _Closed(held.why, amount, self._now() + PROBE_EVERY_SECONDS)

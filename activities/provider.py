@@ -1,0 +1,207 @@
+"""What an order may ask of the provider: prepare, send, look up, check.
+
+Each activity is tried once and answers with an observation; what it proves is for `topups.lifecycle` to decide.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.ask import Ask
+from activities.beating import beating
+from activities.gate import Gate
+from activities.moment import LastMoment, OtherKey, TooLate
+from activities.plans import Plans
+from activities.translate import as_record, no_answer, send_failure
+from oneclickdz import NotFound, NothingCreated, OneClickDZ, OneClickDZError, SaysNothing, TopUpRecord
+from topups.models import Environment, HoldReason
+from topups.observations import (
+    Accepted,
+    CheckAnswer,
+    Found,
+    Held,
+    LookUpAnswer,
+    Missed,
+    NoAnswer,
+    Observation,
+    OtherAccount,
+    PlanRefused,
+    PrepareAnswer,
+    Prepared,
+    SendAnswer,
+)
+from topups.records import prefixed, ref_is_ours
+
+log = logging.getLogger("topups.activities")
+
+A = TypeVar("A", bound=Observation)
+
+# The provider's clock and ours may differ.
+LIST_MARGIN = timedelta(minutes=10)
+PAGES_MAX = 50
+
+
+class ProviderActivities:
+    """Holds the one client of this worker; `environment` is the one that its key must belong to."""
+
+    def __init__(self, client: OneClickDZ, environment: Environment) -> None:
+        self._client = client
+        self._environment = environment
+        self._plans = Plans(client)
+        self._gate = Gate()
+
+    @activity.defn
+    async def prepare(self, ask: Ask) -> PrepareAnswer:
+        """Find out whose account sends this order and whether its plan allows it. Creates nothing."""
+        return _told("prepare", ask, await beating(self._prepare(ask)))
+
+    @activity.defn
+    async def send(self, ask: Ask) -> SendAnswer:
+        """POST the order, once."""
+        info = activity.info()
+        may_leave = LastMoment(info.started_time, ask.deliver_by)
+        return _told("send", ask, await beating(self._send(ask, may_leave)))
+
+    @activity.defn
+    async def look_up(self, ask: Ask) -> LookUpAnswer:
+        """Search the order by its ref in every form and place the provider has."""
+        return _told("look_up", ask, await beating(self._look_up(ask)))
+
+    @activity.defn
+    async def check(self, ask: Ask) -> CheckAnswer:
+        """Ask for the order by its id."""
+        return _told("check", ask, await self._check(ask))
+
+    async def _check(self, ask: Ask) -> CheckAnswer:
+        try:
+            stranger = await self._stranger(ask)
+            if stranger is not None:
+                return stranger
+            record = await self._client.check_id(ask.topup_id or "")
+        except (SaysNothing, NothingCreated, NotFound) as error:
+            return no_answer(error)
+        return Found(record=as_record(record))
+
+    async def _stranger(self, ask: Ask) -> OtherAccount | None:
+        if ask.environment != self._environment:
+            return OtherAccount(why=f"A worker for {self._environment} took this {ask.environment} order")
+        account = await self._account()
+        if ask.account is not None and account != ask.account:
+            return OtherAccount(why="A worker with another account's key took this order")
+        return None
+
+    async def _account(self) -> str | None:
+        return (await self._client.identify()).username
+
+    async def _prepare(self, ask: Ask) -> PrepareAnswer:
+        try:
+            stranger = await self._stranger(ask)
+            account = await self._account() if stranger is None else None
+        except OneClickDZError as error:
+            return _hold_for(error)
+        if stranger is not None:
+            return stranger
+        if account is None:
+            return Held(reason=HoldReason.UNREACHABLE, why="the provider doesn't say whose key this is")
+        return await self._plan(ask, account)
+
+    async def _plan(self, ask: Ask, account: str) -> PrepareAnswer:
+        try:
+            amount = await self._plans.amount_for(ask)
+        except OneClickDZError as error:
+            if ask.amount is None:
+                return _hold_for(error)
+            # Without a catalogue the order goes as it was given; the provider itself will refuse what is wrong.
+            return Prepared(account=account, amount=ask.amount)
+        return amount if isinstance(amount, PlanRefused) else Prepared(account=account, amount=amount)
+
+    async def _send(self, ask: Ask, may_leave: LastMoment) -> SendAnswer:
+        try:
+            stranger = await self._stranger(ask)
+            may_leave()
+        except OneClickDZError as error:
+            return _hold_for(error)
+        except TooLate as error:
+            return Held(reason=HoldReason.CLOCK_SKEW, why=str(error))
+        if stranger is not None:
+            return stranger
+        amount = ask.amount or 0
+        closed = self._gate.refuse(amount)
+        if closed is not None:
+            return closed
+        answer = await self._post(ask, may_leave)
+        self._gate.learn(amount, answer if isinstance(answer, Held) else None)
+        return answer
+
+    async def _post(self, ask: Ask, may_leave: LastMoment) -> SendAnswer:
+        def still_ours() -> None:
+            # The key's file may have changed since `_stranger` looked.
+            account = self._client.account
+            if account is None or account.username != ask.account:
+                raise OtherKey
+            may_leave()
+
+        try:
+            taken = await self._client.send(
+                plan_code=ask.plan_code, phone=ask.phone, amount=ask.amount, ref=ask.ref, may_leave=still_ours
+            )
+        except OtherKey:
+            return OtherAccount(why="The worker's key changed to another account's before the send")
+        except TooLate as error:
+            return Held(reason=HoldReason.CLOCK_SKEW, why=str(error))
+        except OneClickDZError as error:
+            return send_failure(error)
+        return Accepted(topup_id=taken.topup_id, provider_ref=taken.topup_ref)
+
+    async def _look_up(self, ask: Ask) -> LookUpAnswer:
+        try:
+            stranger = await self._stranger(ask)
+            if stranger is not None:
+                return stranger
+            account = ask.account or await self._account()
+            if account is None:
+                return NoAnswer(why="the provider doesn't say whose key this is")
+            return await self._search(ask, account)
+        except (SaysNothing, NothingCreated) as error:
+            return no_answer(error)
+
+    async def _search(self, ask: Ask, account: str) -> LookUpAnswer:
+        for form in (ask.ref, prefixed(ask.ref, account)):
+            try:
+                record = await self._client.check_ref(form)
+            except NotFound:
+                continue
+            if not ref_is_ours(record.ref, ask.ref, account):
+                return NoAnswer(why="the provider answered with a record of another ref")
+            return Found(record=as_record(record), account=account)
+        return await self._search_list(ask, account)
+
+    async def _search_list(self, ask: Ask, account: str) -> LookUpAnswer:
+        now = datetime.now(UTC)
+        since, until = (ask.first_send_at or now) - LIST_MARGIN, now + LIST_MARGIN
+        ours: list[TopUpRecord] = []
+        for number in range(1, PAGES_MAX + 1):
+            page = await self._client.list_topups(page=number, since=since, until=until)
+            ours += [record for record in page.items if ref_is_ours(record.ref, ask.ref, account)]
+            if number >= page.total_pages:
+                break
+        else:
+            return NoAnswer(why=f"the provider's list has more than {PAGES_MAX} pages")
+        if not ours:
+            return Missed(account=account)
+        newest = max(ours, key=lambda record: record.created_at or since)
+        return Found(record=as_record(newest), account=account)
+
+
+def _told(action: str, ask: Ask, answer: A) -> A:
+    status = answer.record.status if isinstance(answer, Found) else getattr(answer, "why", None)
+    facts = {"ref": ask.ref, "action": action, "seen": answer.kind, "detail": status, "topup_id": ask.topup_id}
+    log.info("%s %s: %s%s", action, ask.ref, answer.kind, f" ({status})" if status else "", extra=facts)
+    return answer
+
+
+def _hold_for(error: OneClickDZError) -> Held:
+    reason = HoldReason(error.reason or HoldReason.UNREACHABLE)
+    return Held(reason=reason, why=error.message, retry_after=error.retry_after or 0.0)

@@ -1,0 +1,49 @@
+"""From the provider's words to observations. The table of what proves what is in docs/design.md."""
+
+from oneclickdz import (
+    DuplicateRef,
+    NothingCreated,
+    NotSent,
+    OneClickDZError,
+    Refused,
+    TopUpRecord,
+)
+from topups import observations
+from topups.models import HoldReason, Offer
+
+
+def as_record(record: TopUpRecord) -> observations.Record:
+    """Return the provider's record in our words."""
+    return observations.Record(
+        topup_id=record.id,
+        status=record.status,
+        ref=record.ref,
+        plan_code=record.plan_code,
+        phone=record.phone,
+        amount=record.amount,
+        balance_amount=record.balance_amount,
+        created_at=record.created_at,
+        refund_message=record.refund_message,
+        suggested_offers=tuple(Offer.model_validate(offer.raw) for offer in record.suggested_offers) or None,
+    )
+
+
+def send_failure(error: OneClickDZError) -> observations.SendAnswer:
+    """Return what a failed send proves. Anything that isn't surely *not created* is in doubt."""
+    if isinstance(error, DuplicateRef):
+        return observations.Duplicate(code=error.code or "DUPLICATED_REF")
+    if isinstance(error, Refused):
+        return observations.Refused(code=error.code or "REFUSED", message=error.message)
+    if isinstance(error, NothingCreated):
+        return observations.Held(
+            reason=HoldReason(error.reason or HoldReason.UNREACHABLE),
+            why=error.message,
+            left=not isinstance(error, NotSent),
+            retry_after=error.retry_after or 0.0,
+        )
+    return observations.InDoubt(why=error.message)
+
+
+def no_answer(error: OneClickDZError) -> observations.NoAnswer:
+    """Return a read that says nothing about the order."""
+    return observations.NoAnswer(why=error.message, retry_after=error.retry_after or 0.0)

@@ -1,0 +1,117 @@
+"""The typed client: what a backend, the `topup` command and the tests use. It never calls the provider."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from temporalio.client import Client
+from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
+
+from topups import search_attributes
+from topups.errors import RefConflict
+from topups.handle import TopUpOrder, submission_of
+from topups.models import Phase, TopUpRequest, TopUpRow
+from topups.order import TopUpInput
+from topups.plugin import TopUpsPlugin
+from topups.settings import ClientSettings
+from topups.start import ID_PREFIX, WORKFLOW_TYPE, start, summary
+from topups.temporal_errors import explained
+
+
+async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:
+    """Connect as `TEMPORAL_*` variables or a profile say; localhost:7233 when nothing does.
+
+    Raises TemporalUnreachable.
+    """
+    config: dict[str, Any] = {"target_host": "localhost:7233"}
+    config |= ClientConfig.load_client_connect_config() | overrides
+    with explained(address=config["target_host"]):
+        return await Client.connect(**config, plugins=[TopUpsPlugin()], runtime=runtime)
+
+
+class TopUps:
+    """Submit orders, find them again, list them.
+
+    `settings.environment` is stamped on every order: a worker of the other environment never touches it.
+    """
+
+    def __init__(self, client: Client, settings: ClientSettings | None = None) -> None:
+        self.client = client
+        self.settings = settings or ClientSettings()
+
+    @classmethod
+    async def connect(cls, settings: ClientSettings | None = None, *, runtime: Runtime | None = None) -> Self:
+        """Connect to Temporal by `TEMPORAL_*` variables or profile. Raises TemporalUnreachable."""
+        return cls(await connect_temporal(runtime=runtime), settings)
+
+    def order(self, ref: str) -> TopUpOrder:
+        """Re-attach to an order by its ref. Makes no call, so it doesn't tell whether the order exists."""
+        return TopUpOrder(self.client, self.settings, ref)
+
+    async def submit(self, request: TopUpRequest) -> TopUpOrder:
+        """Record an order durably and return it; from here on it reaches its end by itself.
+
+        Submitting the same order again gives the same order back, however often.
+        Raises RefConflict when the ref belongs to another order, SetupNeeded when the namespace lacks the search
+        attributes, TemporalUnreachable when it isn't known whether the order was recorded: submit it again.
+        """
+        if request.deliver_within is None:
+            request = request.model_copy(update={"deliver_within": self.settings.deliver_within})
+        given = TopUpInput(request=request, environment=self.settings.environment)
+        try:
+            await start(self.client, self.settings, given, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        except WorkflowAlreadyStartedError:
+            await self._must_be_same(request)
+        return self.order(request.ref)
+
+    async def _must_be_same(self, request: TopUpRequest) -> None:
+        known = await submission_of(await self.order(request.ref).describe())
+        if known.environment != self.settings.environment:
+            raise RefConflict(f"{request.ref} already belongs to a {known.environment} order")
+        if not known.request.same_order(request):
+            raise RefConflict(
+                f"{request.ref} already belongs to another order ({summary(known.request)}); "
+                "use a ref of its own for each order"
+            )
+
+    async def list(
+        self,
+        phase: Phase | str | None = None,
+        *,
+        needs_review: bool | None = None,
+        finished_since: datetime | None = None,
+    ) -> AsyncIterator[TopUpRow]:
+        """Yield orders from Temporal's visibility alone, newest first, open and finished.
+
+        Visibility follows an order by a second or so.
+        """
+        query = _query(phase, needs_review, finished_since)
+        with explained():
+            async for run in self.client.list_workflows(query):
+                yield _row(run.id, run.typed_search_attributes)
+
+
+def _query(phase: Phase | str | None, needs_review: bool | None, finished_since: datetime | None) -> str:
+    terms = [f"WorkflowType = '{WORKFLOW_TYPE}'", "ExecutionStatus != 'ContinuedAsNew'"]
+    if phase is not None:
+        terms.append(f"{search_attributes.PHASE.name} = '{Phase(phase).value}'")
+    if needs_review is not None:
+        terms.append(f"{search_attributes.NEEDS_REVIEW.name} = {str(needs_review).lower()}")
+    if finished_since is not None:
+        terms.append(f"CloseTime >= '{finished_since.astimezone(UTC).isoformat()}'")
+    return " AND ".join(terms)
+
+
+def _row(run_id: str, attributes: TypedSearchAttributes) -> TopUpRow:
+    return TopUpRow(
+        ref=run_id.removeprefix(ID_PREFIX),
+        phase=attributes.get(search_attributes.PHASE, Phase.ACCEPTED),
+        plan_code=attributes.get(search_attributes.PLAN),
+        phone_tail=attributes.get(search_attributes.PHONE_TAIL),
+        needs_review=attributes.get(search_attributes.NEEDS_REVIEW, False),
+        accepted_at=attributes.get(search_attributes.ACCEPTED_AT),
+        phase_since=attributes.get(search_attributes.PHASE_SINCE),
+    )

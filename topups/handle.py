@@ -1,0 +1,219 @@
+"""One order, as its caller holds it."""
+
+import asyncio
+import getpass
+import socket
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
+)
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from topups import search_attributes
+from topups.errors import NotAllowed, NotConfirmed, OrderInterrupted, StillOpen, TemporalUnreachable
+from topups.models import (
+    ActResult,
+    Cancel,
+    Outcome,
+    Phase,
+    Recheck,
+    Reopening,
+    Resolve,
+    TopUpResult,
+    TopUpView,
+)
+from topups.order import Submission, TopUpInput
+from topups.settings import ClientSettings
+from topups.start import MEMO_KEY, start, workflow_id
+from topups.temporal_errors import explained
+
+QUERY_TIMEOUT = timedelta(seconds=3)
+UPDATE_ACCEPT_SECONDS = 10
+UPDATE_RESULT_SECONDS = 45
+RECONNECT_SECONDS = 1.0
+
+
+def whoami() -> str:
+    """Who acts when the caller names nobody: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+async def submission_of(described: WorkflowExecutionDescription) -> Submission:
+    """Return what was submitted, from the memo: no worker needed."""
+    return Submission.model_validate(await described.memo_value(MEMO_KEY, type_hint=Submission))
+
+
+class TopUpOrder:
+    """Ask about an order and act on it. Nothing here calls the provider; the order's worker does.
+
+    Every method raises NoSuchOrder for a ref that nobody submitted and TemporalUnreachable when Temporal doesn't
+    answer; `result` rides through that.
+    """
+
+    def __init__(self, client: Client, settings: ClientSettings, ref: str) -> None:
+        self.ref = ref
+        self._client = client
+        self._settings = settings
+        # Never pinned to a run id: an order may go on in a new run.
+        self._handle: WorkflowHandle[Any, TopUpResult] = client.get_workflow_handle(
+            workflow_id(ref), result_type=TopUpResult
+        )
+
+    async def describe(self) -> WorkflowExecutionDescription:
+        """Return Temporal's own description of the order's newest run."""
+        with explained(ref=self.ref):
+            return await self._handle.describe()
+
+    async def result(self, timeout: float | None = None) -> TopUpResult:  # noqa: ASYNC109 - the contract's name
+        """Wait for the true end, `timeout` seconds at most.
+
+        Raises StillOpen when the wait ended first (the order goes on), OrderInterrupted when its run was broken.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._result()
+        except TimeoutError:
+            raise StillOpen(f"{self.ref} is still open after {timeout:g} s; it goes on by itself") from None
+
+    async def _result(self) -> TopUpResult:
+        while True:
+            try:
+                with explained(ref=self.ref):
+                    return await self._fetch_result()
+            except TemporalUnreachable:
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _fetch_result(self) -> TopUpResult:
+        try:
+            return await self._handle.result()
+        except WorkflowFailureError as error:
+            raise self._interrupted(str(error.cause)) from error
+
+    def _interrupted(self, how: str) -> OrderInterrupted:
+        return OrderInterrupted(
+            f"the run of {self.ref} was broken off ({how}); what it sent is not lost: "
+            f"run `topup reopen {self.ref} --note …`, which looks it up and never sends again"
+        )
+
+    async def view(self) -> TopUpView:
+        """Return the order as it stands. A finished one needs no worker; `stale` says that none answered.
+
+        Raises OrderInterrupted when its run was terminated, timed out or failed.
+        """
+        described = await self.describe()
+        match described.status:
+            case WorkflowExecutionStatus.COMPLETED:
+                return await self.result()
+            case WorkflowExecutionStatus.RUNNING:
+                return await self._query() or await _stale_view(self.ref, described)
+            case status:
+                raise self._interrupted(status.name if status else "unknown")
+
+    async def _query(self) -> TopUpView | None:
+        try:
+            view: TopUpView = await self._handle.query("view", result_type=TopUpView, rpc_timeout=QUERY_TIMEOUT)
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCTimeoutOrCancelledError):
+            return None
+        return view
+
+    async def recheck(self, *, by: str | None = None) -> None:
+        """Ask the provider now instead of at the next due time, at the earliest 5 s after the last request."""
+        with explained(ref=self.ref):
+            await self._handle.signal("recheck", Recheck(by=by or whoami()))
+
+    async def cancel(self, *, reason: str, by: str | None = None) -> ActResult:
+        """Withdraw an order that was certainly not sent. Raises NotAllowed or NotConfirmed."""
+        return await self._update("cancel", Cancel(reason=reason, by=by or whoami()), "cancel")
+
+    async def resolve(self, outcome: Outcome, *, note: str, by: str | None = None) -> ActResult:
+        """Say what really happened to an order that the provider can't settle.
+
+        One fresh look comes first, and the provider's own final answer wins: read `taken`.
+        Raises NotAllowed or NotConfirmed.
+        """
+        word = Resolve(outcome=outcome, note=note, by=by or whoami())
+        return await self._update("resolve", word, f"resolve-{outcome}")
+
+    async def _update(self, name: str, word: Cancel | Resolve, update_id: str) -> ActResult:
+        try:
+            # The id makes a repeated call the same call.
+            async with asyncio.timeout(UPDATE_ACCEPT_SECONDS):
+                update = await self._handle.start_update(
+                    name,
+                    word,
+                    id=update_id,
+                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                    result_type=ActResult,
+                )
+            async with asyncio.timeout(UPDATE_RESULT_SECONDS):
+                return ActResult.model_validate(await update.result())
+        except (TimeoutError, RPCTimeoutOrCancelledError):
+            raise NotConfirmed(
+                f"no worker answered for {self.ref}; it may still be taken: run the same again"
+            ) from None
+        except WorkflowUpdateFailedError as error:
+            raise NotAllowed(f"{self.ref}: {error.cause}") from error
+        except RPCError as error:
+            return await self._closed_or_unknown(error)
+
+    async def _closed_or_unknown(self, error: RPCError) -> ActResult:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            view = await self.view()
+            raise NotAllowed(f"{self.ref} is already {view.phase}") from error
+        with explained(ref=self.ref):
+            raise error
+
+    async def reopen(self, *, note: str, by: str | None = None) -> None:
+        """Go on with an order whose run was terminated, timed out or failed. It looks up and never sends.
+
+        Raises NotAllowed when the order is running or reached its end.
+        """
+        described = await self.describe()
+        if described.status in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}:
+            raise NotAllowed(f"{self.ref} was not broken off; there is nothing to reopen")
+        submission, last = await submission_of(described), await self._query()
+        reopening = Reopening(
+            note=note,
+            by=by or whoami(),
+            accepted_at=submission.accepted_at,
+            topup_id=last.topup_id if last else None,
+            account=last.account if last else None,
+        )
+        given = TopUpInput(request=submission.request, environment=submission.environment, reopening=reopening)
+        try:
+            await start(self._client, self._settings, given, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
+        except WorkflowAlreadyStartedError as error:
+            raise NotAllowed(f"{self.ref} was reopened already") from error
+
+
+async def _stale_view(ref: str, described: WorkflowExecutionDescription) -> TopUpView:
+    submission = await submission_of(described)
+    request, attributes = submission.request, described.typed_search_attributes
+    needs_review = attributes.get(search_attributes.NEEDS_REVIEW, default=False)
+    return TopUpView(
+        ref=ref,
+        phase=Phase(attributes.get(search_attributes.PHASE, default=Phase.ACCEPTED.value)),
+        final=False,
+        plan_code=request.plan_code,
+        phone=request.phone,
+        amount=request.amount,
+        offers_only=request.offers_only,
+        needs_review=needs_review,
+        environment=submission.environment,
+        accepted_at=submission.accepted_at,
+        metadata=request.metadata,
+        stale=True,
+    )

@@ -1,0 +1,293 @@
+"""Decisions about money, as pure functions: order + observation -> order, order + time -> next step.
+
+Nothing here does I/O or knows Temporal, so a test can enumerate it. The rules and their reasons are in
+docs/design.md; the table of what an observation proves is `observe`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from topups import records
+from topups.models import HoldReason, Phase
+from topups.observations import (
+    Accepted,
+    Duplicate,
+    Found,
+    Held,
+    InDoubt,
+    Missed,
+    NoAnswer,
+    Observation,
+    OtherAccount,
+    PlanRefused,
+    Prepared,
+    Refused,
+)
+from topups.order import Order, Refusal
+from topups.policy import UNANSWERED_MAX_SECONDS
+
+Action = Literal["prepare", "send", "look_up", "check", "expire"]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do before `until`."""
+
+    until: datetime
+
+
+UNSENT = frozenset({Phase.ACCEPTED, Phase.ON_HOLD})
+
+
+def next_step(order: Order, now: datetime) -> Wait | Action | None:
+    """Return what to do now, how long to wait, or None when the order reached its end."""
+    if order.final:
+        return None
+    if now < order.due_at:
+        return Wait(until=order.due_at)
+    if order.resolution is not None or order.phase not in UNSENT:
+        return _ask(order, now)
+    if now >= order.deliver_by:
+        return "expire"
+    return "send" if order.prepared else "prepare"
+
+
+def _ask(order: Order, now: datetime) -> Action:
+    if order.topup_id is not None:
+        return "check"
+    return "send" if may_resend(order, now) else "look_up"
+
+
+def may_resend(order: Order, now: datetime) -> bool:
+    """Only after a full ladder of misses in a row, with the same ref, in time, and nothing against it."""
+    if order.phase is not Phase.CONFIRMING or not _resend_is_open(order, now):
+        return False
+    ladder = order.policy.lookup_waits
+    waited = order.last_send_at is not None and now >= order.last_send_at + timedelta(seconds=ladder[-1])
+    return waited and order.misses >= len(ladder)
+
+
+def _resend_is_open(order: Order, now: datetime) -> bool:
+    barred = order.no_more_sends or order.resolution or order.refusal or order.duplicate or order.send_open
+    return not barred and now < order.deliver_by and order.sends <= order.policy.max_resends
+
+
+def begin(order: Order, action: Action, now: datetime) -> Order:
+    """Return the order with an action under way; a send may exist from this very step on."""
+    if action == "expire":
+        return _expire(order, now)
+    if action == "prepare":
+        return order
+    order = order.but(last_request_at=now, resolution_asked=order.resolution is not None)
+    if action != "send":
+        return order.but(checks=order.checks + 1)
+    return order.but(
+        send_open=True,
+        doubted=order.may_exist,
+        may_exist=True,
+        sends=order.sends + 1,
+        first_send_at=order.first_send_at or now,
+        last_send_at=now,
+        misses=0,
+        lookups=0,
+    )
+
+
+def _expire(order: Order, now: datetime) -> Order:
+    refusal = Refusal(
+        code="DELIVER_BY_PASSED",
+        message="The time to deliver passed before the order could be sent; nothing was created.",
+    )
+    if order.answered:
+        return _confirm_refusal(order, refusal, now)
+    return _reject(order, refusal, now)
+
+
+def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
+    """Return the order after an observation. `chance` in [0, 1) spreads the next check.
+
+    A final order never changes. A person's `resolve` ends the order right after the look it asked for, unless
+    the provider's own word did.
+    """
+    if order.final:
+        return order
+    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused):
+        order = order.but(last_request_at=now)
+    return _settle(_observe(order, seen, now, chance), seen, now)
+
+
+def _settle(order: Order, seen: Observation, now: datetime) -> Order:
+    word = order.resolution
+    if word is None or order.final or not order.resolution_asked:
+        return order
+    # Nobody looked: the worker died with it, or belongs to somebody else.
+    if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
+        return order
+    if word.outcome == "NOT_CREATED" and order.topup_id is not None:
+        return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {order.phase}")
+    phase = Phase.REJECTED if word.outcome == "NOT_CREATED" else Phase(word.outcome)
+    order = order.but(resolved_by=word.by, resolved_note=word.note)
+    if phase is Phase.REJECTED:
+        order = order.but(error_code="NEVER_CREATED", error_message=word.note)
+    return records.finish(order, phase, now, f"Resolved as {word.outcome}: {word.note}", by=word.by)
+
+
+def _observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
+    match seen:
+        case Prepared():
+            return order.but(prepared=True, account=seen.account, amount=seen.amount, unanswered=0, due_at=now)
+        case PlanRefused():
+            return _plan_refused(order, seen, now)
+        case Held():
+            return _held(order, seen, now)
+        case Accepted():
+            return _accepted(order, seen, now)
+        case Refused():
+            return _refused(order, seen, now)
+        case Duplicate():
+            return _duplicate(order, now)
+        case InDoubt():
+            return _confirm(order.but(send_open=False), seen.why, now)
+        case Found():
+            return _found(order, seen, now, chance)
+        case Missed():
+            return _missed(order, seen, now)
+        case NoAnswer():
+            return _no_answer(order, seen, now, chance)
+        case OtherAccount():
+            return _other_account(order, seen, now, chance)
+
+
+def _plan_refused(order: Order, seen: PlanRefused, now: datetime) -> Order:
+    # An order that already waits for something else is not dropped for the operator's maintenance.
+    if seen.code == "PLAN_DISABLED" and order.holds:
+        return _hold(order, Held(reason=HoldReason.PLAN_DISABLED, why=seen.message), now)
+    return _reject(order, Refusal(code=seen.code, message=seen.message), now)
+
+
+def _held(order: Order, seen: Held, now: datetime) -> Order:
+    if not order.send_open:
+        return _hold(order, seen, now)
+    order = _not_created(order)
+    if not seen.left:
+        order = order.but(sends=order.sends - 1)
+    order = order.but(answered=order.answered or (seen.left and seen.reason is HoldReason.BALANCE))
+    return _confirm(order, seen.why, now) if order.may_exist else _hold(order, seen, now)
+
+
+def _accepted(order: Order, seen: Accepted, now: datetime) -> Order:
+    order = order.but(send_open=False, topup_id=seen.topup_id, provider_ref=seen.provider_ref, polls=0)
+    order = order.but(hold_reason=None, review_reason=None, unanswered=0, error_code=None, error_message=None)
+    order = order.moved(Phase.PENDING, now, "The provider took the order")
+    return order.due(now + timedelta(seconds=order.policy.first_check))
+
+
+def _refused(order: Order, seen: Refused, now: datetime) -> Order:
+    order = _not_created(order)
+    if order.may_exist:
+        return _confirm(order, f"{seen.code}, which says nothing about the earlier send", now)
+    return _confirm_refusal(order, Refusal(code=seen.code, message=seen.message), now)
+
+
+def _duplicate(order: Order, now: datetime) -> Order:
+    # With no earlier send in doubt, somebody else's order or a former life of this one holds the ref.
+    taken = order.ref_was_taken or not order.doubted
+    order = order.but(send_open=False, duplicate=True, ref_was_taken=taken)
+    return _confirm(order, "The provider already knows this ref", now)
+
+
+def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: float) -> Order:
+    if order.send_open:
+        order = _not_created(order).but(sends=order.sends - 1)
+    return _unanswered(order.but(review_reason=seen.why), now, chance)
+
+
+def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Order:
+    if seen.lost:
+        return order.due(now)
+    if order.phase in UNSENT:
+        return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
+    if order.topup_id is None:
+        return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
+    order = order.but(polls=order.polls + 1)
+    return _unanswered(order, now, chance, at_least=seen.retry_after)
+
+
+def _missed(order: Order, seen: Missed, now: datetime) -> Order:
+    order = order.but(account=order.account or seen.account, last_checked_at=now)
+    if order.refusal is not None:
+        return _reject(order, order.refusal, now)
+    return _look_again(order.but(misses=order.misses + 1, lookups=order.lookups + 1, unanswered=0), now)
+
+
+def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:
+    order = order.but(account=order.account or seen.account)
+    if records.is_stale(order, seen.record):
+        return _missed(order, Missed(), now)
+    against = records.veto(order, seen.record)
+    if against is None:
+        return records.believe(order, seen.record, now, chance)
+    if order.ref_was_taken:
+        message = f"The provider knew this ref before our first send: {against}."
+        return _reject(order, Refusal(code="REF_TAKEN", message=message), now)
+    against = f"The provider shows a record under our ref, but {against}"
+    order = order.but(no_more_sends=against, review_reason=against, last_checked_at=now)
+    return order.due(now + timedelta(seconds=order.policy.slow_poll))
+
+
+def _not_created(order: Order) -> Order:
+    """The send's own answer proves that it created nothing; an earlier doubt stays."""
+    return order.but(send_open=False, may_exist=order.doubted)
+
+
+def _hold(order: Order, held: Held, now: datetime) -> Order:
+    before, holds = order, order.holds + 1
+    # A new key may come at any moment, so a refused one's own wait doesn't count.
+    asked = 0.0 if held.reason is HoldReason.CREDENTIALS else min(held.retry_after, order.policy.hold_max)
+    wait = max(order.policy.hold_wait(holds), asked)
+    order = order.but(hold_reason=held.reason, holds=holds, prepared=False, error_message=held.why, review_reason=None)
+    if (before.phase, before.hold_reason) != (Phase.ON_HOLD, held.reason):
+        order = order.but(phase=Phase.ON_HOLD).noted(now, f"On hold for {held.reason}: {held.why}")
+    return order.due(min(now + timedelta(seconds=wait), order.deliver_by))
+
+
+def _confirm(order: Order, why: str, now: datetime) -> Order:
+    order = order.but(last_send_at=now, misses=0, lookups=0, unanswered=0, hold_reason=None)
+    order = order.but(error_message=why).moved(Phase.CONFIRMING, now, f"Looking it up: {why}")
+    return _look_again(order, now)
+
+
+def _confirm_refusal(order: Order, refusal: Refusal, now: datetime) -> Order:
+    order = order.but(refusal=refusal, error_code=refusal.code)
+    return _confirm(order, f"{refusal.code}; making sure that no earlier run used the ref", now)
+
+
+def _reject(order: Order, refusal: Refusal, now: datetime) -> Order:
+    order = order.but(error_code=refusal.code, error_message=refusal.message)
+    return records.finish(order, Phase.REJECTED, now, f"{refusal.code}: {refusal.message}")
+
+
+def _look_again(order: Order, now: datetime) -> Order:
+    """Next look-up: the ladder after the send, then steadily; a resend when the ladder is all misses."""
+    sent_at = order.last_send_at or now
+    wait = order.policy.lookup_wait(order.lookups)
+    if wait is not None:
+        return order.due(max(now, sent_at + timedelta(seconds=wait)))
+    if may_resend(order, now):
+        return order.due(now)
+    if order.refusal is None and not _resend_is_open(order, now):
+        order = order.but(review_reason="Nobody knows whether this order was created; it is looked up on and on")
+        return order.due(now + timedelta(seconds=order.policy.slow_poll))
+    again = order.policy.lookup_waits[-1] * 2.0 ** min(order.unanswered, 8)
+    return order.due(now + timedelta(seconds=min(again, order.policy.slow_poll)))
+
+
+def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float = 0.0) -> Order:
+    order = order.but(unanswered=order.unanswered + 1)
+    if order.phase is Phase.UNKNOWN_ERROR:
+        return order.due(now + timedelta(seconds=order.policy.slow_poll))
+    # Spread, or all orders that wait for the rate limit come back at once.
+    asked = min(at_least, UNANSWERED_MAX_SECONDS) * (1 + chance / 4)
+    wait = max(order.policy.poll_wait(order.polls, order.unanswered, chance), asked)
+    return order.due(now + timedelta(seconds=wait))

@@ -1,0 +1,65 @@
+"""What a Temporal namespace must have before it can hold orders, and how to give it that."""
+
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from topups.models import Model
+from topups.search_attributes import REGISTRY
+
+RETENTION = timedelta(days=90)
+
+
+class SetupReport(Model):
+    """What `set_up` did. `retention_days` as it is now; `retention_note` says why it could not be raised."""
+
+    added: tuple[str, ...]
+    retention_days: float
+    retention_note: str | None = None
+
+
+async def missing_search_attributes(client: Client) -> list[str]:
+    """Return the names from the registry that the namespace lacks."""
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    return [name for name in REGISTRY if name not in known.custom_attributes]
+
+
+async def set_up(client: Client) -> SetupReport:
+    """Register the search attributes and raise the retention to 90 days; harmless when repeated."""
+    missing = await missing_search_attributes(client)
+    if missing:
+        types = {name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{REGISTRY[name].upper()}") for name in missing}
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
+        )
+    days, note = await _raise_retention(client)
+    return SetupReport(added=tuple(missing), retention_days=days, retention_note=note)
+
+
+async def _raise_retention(client: Client) -> tuple[float, str | None]:
+    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    kept = described.config.workflow_execution_retention_ttl.ToTimedelta()
+    if kept >= RETENTION:
+        return kept / timedelta(days=1), None
+    wanted = Duration()
+    wanted.FromTimedelta(RETENTION)
+    try:
+        await client.workflow_service.update_namespace(
+            UpdateNamespaceRequest(
+                namespace=client.namespace, config=NamespaceConfig(workflow_execution_retention_ttl=wanted)
+            )
+        )
+    except RPCError as error:
+        return kept / timedelta(days=1), f"the retention could not be raised to 90 days: {error.message}"
+    return RETENTION / timedelta(days=1), None

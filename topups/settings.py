@@ -1,0 +1,75 @@
+"""Settings, from the environment. `TEMPORAL_*` are read by Temporal's own SDK."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from topups.models import DELIVER_WITHIN_MAX, DELIVER_WITHIN_MIN, Environment
+from topups.order import DELIVER_WITHIN_DEFAULT
+from topups.policy import Policy
+
+TASK_QUEUE = "topups"
+PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
+
+
+class ClientSettings(BaseSettings):
+    """What a backend that submits orders needs to know.
+
+    Each field is the variable of the same name in capitals; `deliver_within` in seconds.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+    environment: Environment = Field(default="sandbox", validation_alias="ONECLICKDZ_ENVIRONMENT")
+    task_queue: str = Field(default=TASK_QUEUE, validation_alias="TOPUPS_TASK_QUEUE", min_length=1)
+    deliver_within: int = Field(
+        default=DELIVER_WITHIN_DEFAULT,
+        validation_alias="TOPUPS_DELIVER_WITHIN",
+        ge=DELIVER_WITHIN_MIN,
+        le=DELIVER_WITHIN_MAX,
+    )
+
+
+class WorkerSettings(ClientSettings):
+    """What a worker needs: the provider's key, where to keep shared limits, and every wait of an order."""
+
+    access_token: SecretStr | None = Field(default=None, validation_alias="ONECLICKDZ_ACCESS_TOKEN")
+    access_token_file: Path | None = Field(default=None, validation_alias="ONECLICKDZ_ACCESS_TOKEN_FILE")
+    base_url: str = Field(
+        default=PROVIDER_BASE_URL, validation_alias="ONECLICKDZ_BASE_URL", pattern=r"\Ahttps?://\S+\z"
+    )
+    rate_limit: PositiveInt | None = Field(default=None, validation_alias="ONECLICKDZ_RATE_LIMIT")
+    state_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("topups"), validation_alias="TOPUPS_STATE_DIR"
+    )
+
+
+class PolicySettings(BaseSettings):
+    """Every wait of an order, from `TOPUPS_…`; see `topups.policy.Policy` for meaning and defaults."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_prefix="TOPUPS_")
+
+    first_check: float | None = None
+    poll_min: float | None = None
+    poll_max: float | None = None
+    poll_count: int | None = None
+    slow_poll: float | None = None
+    unknown_recheck: float | None = None
+    unknown_review_after: int | None = None
+    lookup_waits: Annotated[tuple[float, ...] | None, NoDecode] = None
+    max_resends: int | None = None
+    hold_min: float | None = None
+    hold_max: float | None = None
+    history_events: int | None = None
+
+    @field_validator("lookup_waits", mode="before")
+    @classmethod
+    def _split(cls, text: Any) -> Any:
+        return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+    def policy(self) -> Policy:
+        """Return the policy. Raises pydantic's ValidationError for waits that make no sense."""
+        return Policy(**self.model_dump(exclude_none=True))

@@ -1,0 +1,35 @@
+"""Temporal's errors, in words that say what to do next."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from topups.errors import NoSuchOrder, SetupNeeded, TemporalUnreachable
+
+_GONE = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+
+
+@contextmanager
+def explained(*, ref: str | None = None, address: str | None = None) -> Iterator[None]:
+    """Turn what the SDK raises for a dead server, a missing order or a missing attribute into our errors."""
+    try:
+        yield
+    except RPCError as error:
+        raise _translated(error, ref) from error
+    except RuntimeError as error:
+        if "client connect" not in str(error):
+            raise
+        raise TemporalUnreachable(
+            f"Temporal can't be reached at {address or 'its address'}; set TEMPORAL_ADDRESS, or start it"
+        ) from error
+
+
+def _translated(error: RPCError, ref: str | None) -> Exception:
+    if error.status in _GONE:
+        return TemporalUnreachable(f"Temporal doesn't answer ({error.message}); the same call again is safe")
+    if error.status is RPCStatusCode.NOT_FOUND and ref is not None:
+        return NoSuchOrder(f"no order with ref {ref} is known here")
+    if "search attribute" in error.message.lower():
+        return SetupNeeded(f"the namespace lacks search attributes; run `topup setup` ({error.message})")
+    return error

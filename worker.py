@@ -1,0 +1,191 @@
+"""The worker: runs the orders' workflows and talks to the provider. `python worker.py`, settings by environment.
+
+Exit codes: 0 stopped as asked; 1 it died; 2 a setting is wrong (the text says which).
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities import PolicyActivities, ProviderActivities
+from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
+from topups.client import TopUps, connect_temporal
+from topups.errors import SetupNeeded, TemporalUnreachable, TopUpError
+from topups.logs import set_up_logging
+from topups.models import Phase
+from topups.namespace import missing_search_attributes
+from topups.policy import Policy
+from topups.settings import PolicySettings, WorkerSettings
+from workflows import TopUp
+
+log = logging.getLogger("topups.worker")
+
+# Longer than a POST may last (30 s), so that a stop never tears one.
+GRACEFUL_SHUTDOWN = timedelta(seconds=40)
+# With the default of 10 s an order waits that much longer for a worker that died.
+STICKY_TIMEOUT = timedelta(seconds=2)
+HEARTBEAT_THROTTLE = timedelta(seconds=2)
+GUARD_EVERY_SECONDS = 10.0
+RECONNECT_SECONDS = 2.0
+CACHED_WORKFLOWS = 2_000
+CONCURRENT_ACTIVITIES = 200
+
+
+class WrongSetting(Exception):
+    """A setting is wrong; no restart helps before somebody changes it."""
+
+
+def provider_client(settings: WorkerSettings) -> OneClickDZ:
+    """Return the provider's client for these settings. Raises WrongSetting without a token."""
+    if settings.access_token_file is not None:
+        token: FileToken | StaticToken = FileToken(settings.access_token_file)
+    elif settings.access_token is not None and settings.access_token.get_secret_value().strip():
+        token = StaticToken(settings.access_token.get_secret_value())
+    else:
+        raise WrongSetting("no access token: set ONECLICKDZ_ACCESS_TOKEN, or ONECLICKDZ_ACCESS_TOKEN_FILE to its file")
+    return OneClickDZ(
+        token=token,
+        environment=settings.environment,
+        state_dir=settings.state_dir,
+        base_url=settings.base_url,
+        rate_limit=settings.rate_limit,
+    )
+
+
+def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings, policy: Policy) -> Worker:
+    """Return the one kind of worker that this system has."""
+    asks = ProviderActivities(provider, settings.environment)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[TopUp],
+        activities=[asks.prepare, asks.send, asks.look_up, asks.check, PolicyActivities(policy).read_policy],
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_activities=CONCURRENT_ACTIVITIES,
+        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+    )
+
+
+async def connect() -> Client:
+    """Connect to Temporal, however long it takes; a worker may start before its server."""
+    while True:
+        try:
+            client = await connect_temporal()
+            missing = await missing_search_attributes(client)
+        except TemporalUnreachable as error:
+            log.warning("%s; trying again in %g s", error, RECONNECT_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
+            continue
+        if missing:
+            raise SetupNeeded(f"the namespace lacks the search attributes {', '.join(missing)}: run `topup setup`")
+        return client
+
+
+async def watch_key(provider: OneClickDZ, topups: TopUps) -> None:
+    """Say whose key it is, and again whenever that changes; end only for a valid key of the wrong environment.
+
+    Orders on hold go on as soon as the provider accepts a key, not when their own wait ends.
+    The guard in the provider's client decides whether a look costs a request: a refused key costs one in 15 minutes.
+    """
+    said: str | None = None
+    while True:
+        refusal: OneClickDZError | None = None
+        try:
+            await provider.identify()
+        except WrongEnvironment as error:
+            raise WrongSetting(str(error)) from error
+        except OneClickDZError as error:
+            refusal = error
+        state = "accepted" if refusal is None else refusal.code or type(refusal).__name__
+        if state != said and refusal is not None:
+            log.error("Nothing is sent and orders wait: %s", refusal)
+        elif state != said:
+            log.info("The provider accepts the key; sending is on")
+            await _wake_held(topups)
+        said = state
+        await asyncio.sleep(GUARD_EVERY_SECONDS)
+
+
+async def _wake_held(topups: TopUps) -> None:
+    try:
+        async for row in topups.list(phase=Phase.ON_HOLD):
+            await topups.order(row.ref).recheck(by="worker")
+    except TopUpError as error:
+        log.warning("Orders on hold go on when their own wait ends: %s", error)
+
+
+async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> None:
+    """Work until `stop` is set. Raises WrongSetting, SetupNeeded, or whatever the worker died of."""
+    stopping = asyncio.create_task(stop.wait())
+    async with provider_client(settings) as provider:
+        connecting = asyncio.create_task(connect())
+        if await _first({stopping, connecting}) is stopping:
+            connecting.cancel()
+            return
+        client = connecting.result()
+        worker = build_worker(client, provider, settings, policy)
+        working = asyncio.create_task(worker.run())
+        guard = asyncio.create_task(watch_key(provider, TopUps(client, settings)))
+        log.info("Worker is ready: polls %s for %s orders", settings.task_queue, settings.environment)
+        ended = await _first({stopping, working, guard})
+        guard.cancel()
+        if ended is not working:
+            log.info("Stopping; what is under way is heard to its end")
+            await worker.shutdown()
+        await working
+        if ended is guard:
+            guard.result()
+
+
+async def _first(tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done.pop()
+
+
+def _settings() -> tuple[WorkerSettings, Policy]:
+    try:
+        return WorkerSettings(), PolicySettings().policy()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise WrongSetting(f"a setting is wrong: {problems}") from None
+
+
+async def serve() -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(*_settings(), stop)
+
+
+def main() -> int:
+    """Return the exit code of a worker's life."""
+    set_up_logging()
+    try:
+        asyncio.run(serve())
+    except (WrongSetting, SetupNeeded) as error:
+        log.critical("%s", error)
+        return 2
+    except Exception:
+        log.exception("The worker died")
+        return 1
+    log.info("Stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The life of one order, from acceptance to its true end.
+
+The loop asks `topups.lifecycle` what comes next and does it; signals and updates change the order and wake the loop.
+There is one actor: only the loop talks to the provider, so no two requests for one order run at once.
+
+Workflow code is forever: a change to the commands it issues goes through `workflow.patched`.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities import Ask, PolicyActivities, ProviderActivities
+    from topups import lifecycle, people, search_attributes
+    from topups.models import ActResult, Cancel, Recheck, Resolve, TopUpResult, TopUpView
+    from topups.observations import InDoubt, NoAnswer, Observation
+    from topups.order import Order, TopUpInput, accepted
+    from topups.policy import Policy
+    from workflows import story
+
+# Every request is tried once: whether to try again is a decision about money, not about transport.
+ONCE = RetryPolicy(maximum_attempts=1)
+HEARTBEAT_TIMEOUT = timedelta(seconds=8)
+SEND_TIMEOUT = timedelta(seconds=45)
+LOOK_UP_TIMEOUT = timedelta(minutes=10)
+PREPARE_TIMEOUT = timedelta(seconds=45)
+CHECK_TIMEOUT = timedelta(seconds=10)
+
+
+@workflow.defn(name="TopUp")
+class TopUp:
+    """One order. Its id is `topup-{ref}`."""
+
+    @workflow.init
+    def __init__(self, given: TopUpInput) -> None:
+        self._given = given
+        self._raw_cancel_seen = False
+        self._order = given.order or accepted(
+            given.request,
+            given.environment,
+            Policy(),
+            accepted_at=workflow.info().workflow_start_time,
+            now=workflow.now(),
+            reopening=given.reopening,
+        )
+
+    @workflow.run
+    async def run(self, given: TopUpInput) -> TopUpResult:
+        """Bring the order to its true end and return it. Never raises: an unforeseen error fails the task."""
+        business = asyncio.create_task(self._live())
+        while not business.done():
+            try:
+                # Shielded, so that a raw cancel request can't tear a send: it is a word to be judged like any other.
+                await asyncio.shield(business)
+            except asyncio.CancelledError:
+                if self._raw_cancel_seen or workflow.cancellation_reason() is None:
+                    raise
+                self._raw_cancel_seen = True
+                self._change(people.cancel_from_temporal(self._order, workflow.now()))
+        business.result()
+        if not self._order.final:
+            workflow.continue_as_new(given.model_copy(update={"order": self._order}))
+        return TopUpResult(**self._order.view().model_dump())
+
+    async def _live(self) -> None:
+        if self._given.order is None:
+            await self._read_policy()
+        while not self._order.final and not self._history_is_full():
+            step = lifecycle.next_step(self._order, workflow.now())
+            if isinstance(step, lifecycle.Wait):
+                await self._wait(step)
+            elif step is not None:
+                await self._act(step)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def _history_is_full(self) -> bool:
+        info = workflow.info()
+        long = info.get_current_history_length() >= self._order.policy.history_events
+        return (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished()
+
+    async def _read_policy(self) -> None:
+        policy = await workflow.execute_local_activity_method(
+            PolicyActivities.read_policy, start_to_close_timeout=timedelta(seconds=10)
+        )
+        self._change(self._order.but(policy=policy))
+
+    async def _wait(self, step: lifecycle.Wait) -> None:
+        order = self._order
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._order is not order,
+                timeout=step.until - workflow.now(),
+                timeout_summary=story.of_wait(order),
+            )
+
+    async def _act(self, action: lifecycle.Action) -> None:
+        # From `next_step` to the activity's command nothing is awaited: what it decided still holds when it leaves.
+        self._change(lifecycle.begin(self._order, action, workflow.now()))
+        if action == "expire":
+            return
+        seen = await self._ask(action)
+        self._change(lifecycle.observe(self._order, seen, workflow.now(), workflow.random().random()))
+
+    async def _ask(self, action: lifecycle.Action) -> Observation:
+        try:
+            match action:
+                case "send":
+                    return await self._send()
+                case "prepare":
+                    return await self._prepare()
+                case "look_up":
+                    return await self._look_up()
+                case _:
+                    return await self._check()
+        except ActivityError as error:
+            return _lost(action, error)
+
+    async def _prepare(self) -> Observation:
+        return await workflow.execute_activity_method(
+            ProviderActivities.prepare,
+            Ask.about(self._order),
+            start_to_close_timeout=PREPARE_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=ONCE,
+            summary=story.of_action(self._order, "prepare"),
+        )
+
+    async def _send(self) -> Observation:
+        return await workflow.execute_activity_method(
+            ProviderActivities.send,
+            Ask.about(self._order),
+            start_to_close_timeout=SEND_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=ONCE,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=story.of_action(self._order, "send"),
+        )
+
+    async def _look_up(self) -> Observation:
+        return await workflow.execute_activity_method(
+            ProviderActivities.look_up,
+            Ask.about(self._order),
+            start_to_close_timeout=LOOK_UP_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=ONCE,
+            summary=story.of_action(self._order, "look_up"),
+        )
+
+    async def _check(self) -> Observation:
+        return await workflow.execute_activity_method(
+            ProviderActivities.check,
+            Ask.about(self._order),
+            start_to_close_timeout=CHECK_TIMEOUT,
+            retry_policy=ONCE,
+            summary=story.of_action(self._order, "check"),
+        )
+
+    def _change(self, after: Order) -> None:
+        before, self._order = self._order, after
+        updates = search_attributes.of_a_change(before, after, workflow.now())
+        if updates:
+            workflow.upsert_search_attributes(updates)
+        workflow.set_current_details(story.in_markdown(after))
+
+    @workflow.query
+    def view(self) -> TopUpView:
+        """The order as it stands."""
+        return self._order.view()
+
+    @workflow.signal
+    def recheck(self, word: Recheck) -> None:
+        """Make the next look due now."""
+        self._change(people.recheck(self._order, word.by, workflow.now()))
+
+    @workflow.update
+    async def cancel(self, word: Cancel) -> ActResult:
+        """Withdraw the order; refused once anything was sent."""
+        self._change(people.cancel(self._order, word, workflow.now()))
+        return ActResult(taken=True, why="cancelled; nothing was sent", view=self._order.view())
+
+    @cancel.validator
+    def _may_cancel(self, word: Cancel) -> None:
+        del word  # a validator has its update's shape
+        _refuse(people.why_not_cancel(self._order))
+
+    @workflow.update
+    async def resolve(self, word: Resolve) -> ActResult:
+        """Take a person's word on the outcome, after one fresh look; the provider's own final answer wins."""
+        # First of all, and before any await: no further send.
+        self._change(people.resolve(self._order, word, workflow.now()))
+        await workflow.wait_condition(lambda: self._order.resolution is None)
+        return people.answer(self._order, word)
+
+    @resolve.validator
+    def _may_resolve(self, word: Resolve) -> None:
+        _refuse(people.why_not_resolve(self._order, word, workflow.now()))
+
+
+def _refuse(why_not: str | None) -> None:
+    if why_not is not None:
+        raise ApplicationError(why_not, type="NotAllowed", non_retryable=True)
+
+
+def _lost(action: lifecycle.Action, error: ActivityError) -> Observation:
+    cause = error.cause or error
+    if action == "send":
+        return InDoubt(why=f"the worker was lost in the middle of the send ({type(cause).__name__})")
+    lost = not isinstance(cause, ApplicationError)
+    return NoAnswer(why=f"the worker was lost while asking ({type(cause).__name__})", lost=lost)
