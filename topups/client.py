@@ -27,7 +27,9 @@ async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) 
     Raises TemporalUnreachable.
     """
     config: dict[str, Any] = {"target_host": "localhost:7233"}
-    config |= ClientConfig.load_client_connect_config() | overrides
+    with explained(address=config["target_host"]):
+        config |= ClientConfig.load_client_connect_config()
+    config |= overrides
     with explained(address=config["target_host"]):
         return await Client.connect(**config, plugins=[TopUpsPlugin()], runtime=runtime)
 
@@ -83,12 +85,15 @@ class TopUps:
         *,
         needs_review: bool | None = None,
         finished_since: datetime | None = None,
+        open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]:
         """Yield orders from Temporal's visibility alone, newest first, open and finished.
 
         Visibility follows an order by a second or so.
         """
         query = _query(phase, needs_review, finished_since)
+        if open_only:
+            query += " AND ExecutionStatus = 'Running'"
         with explained():
             async for run in self.client.list_workflows(query):
                 yield _row(run.id, run.typed_search_attributes)

@@ -19,7 +19,7 @@ from temporalio.client import (
     WorkflowUpdateStage,
 )
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
@@ -48,7 +48,11 @@ RECONNECT_SECONDS = 1.0
 
 def whoami() -> str:
     """Who acts when the caller names nobody: user@host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 async def submission_of(described: WorkflowExecutionDescription) -> Submission:
@@ -165,7 +169,8 @@ class TopUpOrder:
                 f"no worker answered for {self.ref}; it may still be taken: run the same again"
             ) from None
         except WorkflowUpdateFailedError as error:
-            raise NotAllowed(f"{self.ref}: {error.cause}") from error
+            why = error.cause.message if isinstance(error.cause, FailureError) else error.cause
+            raise NotAllowed(f"{self.ref}: {why}") from error
         except RPCError as error:
             return await self._closed_or_unknown(error)
 
@@ -203,10 +208,11 @@ async def _stale_view(ref: str, described: WorkflowExecutionDescription) -> TopU
     submission = await submission_of(described)
     request, attributes = submission.request, described.typed_search_attributes
     needs_review = attributes.get(search_attributes.NEEDS_REVIEW, default=False)
+    phase = Phase(attributes.get(search_attributes.PHASE, default=Phase.ACCEPTED.value))
     return TopUpView(
         ref=ref,
-        phase=Phase(attributes.get(search_attributes.PHASE, default=Phase.ACCEPTED.value)),
-        final=False,
+        phase=phase,
+        final=phase.final,
         plan_code=request.plan_code,
         phone=request.phone,
         amount=request.amount,

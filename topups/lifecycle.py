@@ -63,9 +63,11 @@ def may_resend(order: Order, now: datetime) -> bool:
     """Only after a full ladder of misses in a row, with the same ref, in time, and nothing against it."""
     if order.phase is not Phase.CONFIRMING or not _resend_is_open(order, now):
         return False
-    ladder = order.policy.lookup_waits
-    waited = order.last_send_at is not None and now >= order.last_send_at + timedelta(seconds=ladder[-1])
-    return waited and order.misses >= len(ladder)
+    ladder, sent_at, missed_at = order.policy.lookup_waits, order.last_send_at, order.last_checked_at
+    if sent_at is None or missed_at is None:
+        return False
+    # The last miss must be late itself: people's rechecks make early ones, before a slow POST can show.
+    return missed_at >= sent_at + timedelta(seconds=ladder[-1]) and order.misses >= len(ladder)
 
 
 def _resend_is_open(order: Order, now: datetime) -> bool:
@@ -119,8 +121,10 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
 
 def _settle(order: Order, seen: Observation, now: datetime) -> Order:
     word = order.resolution
-    if word is None or order.final or not order.resolution_asked:
+    if word is None or order.final:
         return order
+    if not order.resolution_asked:
+        return order.due(now)
     # Nobody looked: the worker died with it, or belongs to somebody else.
     if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
         return order
@@ -211,6 +215,8 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
     if order.topup_id is None:
         return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
     order = order.but(polls=order.polls + 1)
+    if order.polls >= order.policy.poll_count:
+        order = order.but(review_reason=order.review_reason or f"Not final after {order.polls} checks")
     return _unanswered(order, now, chance, at_least=seen.retry_after)
 
 
@@ -228,7 +234,7 @@ def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:
     against = records.veto(order, seen.record)
     if against is None:
         return records.believe(order, seen.record, now, chance)
-    if order.ref_was_taken:
+    if order.ref_was_taken and order.topup_id is None:
         message = f"The provider knew this ref before our first send: {against}."
         return _reject(order, Refusal(code="REF_TAKEN", message=message), now)
     against = f"The provider shows a record under our ref, but {against}"

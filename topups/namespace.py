@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from topups.models import Model
 from topups.search_attributes import REGISTRY
+from topups.temporal_errors import explained
 
 RETENTION = timedelta(days=90)
 
@@ -29,14 +30,18 @@ class SetupReport(Model):
 
 async def missing_search_attributes(client: Client) -> list[str]:
     """Return the names from the registry that the namespace lacks."""
-    known = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
+    with explained():
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
     return [name for name in REGISTRY if name not in known.custom_attributes]
 
 
 async def set_up(client: Client) -> SetupReport:
-    """Register the search attributes and raise the retention to 90 days; harmless when repeated."""
+    """Register the search attributes and raise the retention to 90 days; harmless when repeated.
+
+    Raises TemporalUnreachable.
+    """
     missing = await missing_search_attributes(client)
     if missing:
         types = {name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{REGISTRY[name].upper()}") for name in missing}

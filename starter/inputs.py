@@ -1,0 +1,129 @@
+"""What people type, checked before anything starts: a sentence for each field that is wrong."""
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from topups import InvalidTopUp, Phase, TopUpRequest
+from topups.models import Outcome, Ref
+
+WAIT_MAX_SECONDS = 604_800
+NOTE_MAX = 500
+BY_MAX = 100
+# Python's int() would also take "1_000", " 5 " and digits of other scripts.
+_DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
+_OPTIONS = {"plan_code": "--plan", "deliver_within": "--deliver-within"}
+_REF = TypeAdapter[str](Ref)
+
+
+def request_of(
+    *,
+    ref: str,
+    plan: str,
+    phone: str,
+    amount: str | None,
+    deliver_within: str | None,
+    metadata: Sequence[str],
+    wait: str | None,
+) -> tuple[TopUpRequest, int | None]:
+    """Return the order and the seconds to wait for it. Raises InvalidTopUp with every wrong option."""
+    problems: dict[str, str] = {}
+    given: dict[str, Any] = {"ref": ref, "plan_code": plan, "phone": phone}
+    given |= {"amount": _number(amount), "deliver_within": _number(deliver_within)}
+    pairs = _pairs(metadata, problems)
+    seconds = _wait(wait, problems)
+    try:
+        request = TopUpRequest(**given, metadata=pairs)
+    except InvalidTopUp as error:
+        found = {_OPTIONS.get(name, f"--{name}"): sentence for name, sentence in error.problems.items()}
+        raise InvalidTopUp(found | problems) from None
+    if problems:
+        raise InvalidTopUp(problems)
+    return request, seconds
+
+
+def _number(typed: str | None) -> int | str | None:
+    """Return a whole number of ASCII digits; anything else as it came, for the model to refuse."""
+    return int(typed) if typed is not None and _DIGITS.fullmatch(typed) else typed
+
+
+def _wait(typed: str | None, problems: dict[str, str]) -> int | None:
+    seconds = _number(typed)
+    if seconds is None or (isinstance(seconds, int) and seconds <= WAIT_MAX_SECONDS):
+        return seconds
+    problems["--wait"] = f"must be whole seconds from 0 to {WAIT_MAX_SECONDS:,}"
+    return None
+
+
+def _pairs(typed: Sequence[str], problems: dict[str, str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for item in typed:
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            problems["--metadata"] = "must be KEY=VALUE, like shop=12; repeat the option for more"
+        elif key in pairs:
+            problems["--metadata"] = "has the same key twice"
+        elif not _is_text(item):
+            problems["--metadata"] = "must be text in UTF-8"
+        pairs[key] = value
+    return {} if "--metadata" in problems else pairs
+
+
+def ref_of(typed: str) -> str:
+    """Return a ref. Raises InvalidTopUp for what can't be one, so that nobody searches for it."""
+    try:
+        return _REF.validate_python(typed)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        sentence = "must be 1 to 64 of the characters A-Z a-z 0-9 _ -"
+        if problem["type"] == "value_error":
+            sentence = problem["msg"].removeprefix("Value error, ")
+        raise InvalidTopUp({"REF": sentence}) from None
+
+
+def words_of(option: str, typed: str, *, longest: int = NOTE_MAX) -> str:
+    """Return a person's words. Raises InvalidTopUp when there are none, or too many."""
+    words = typed.strip()
+    if not 0 < len(words) <= longest or not _is_text(words):
+        raise InvalidTopUp({option: f"must be 1 to {longest} characters of text that say why"})
+    return words
+
+
+def by_of(typed: str | None) -> str:
+    """Return who acts: `--by`, or user@host."""
+    return words_of("--by", typed, longest=BY_MAX) if typed is not None else _whoami()
+
+
+def _whoami() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def phase_of(typed: str | None) -> Phase | None:
+    """Return a phase, or None for all. Raises InvalidTopUp."""
+    if typed is None:
+        return None
+    if typed not in set(Phase):
+        raise InvalidTopUp({"--phase": f"must be one of {', '.join(Phase)}"})
+    return Phase(typed)
+
+
+def outcome_of(typed: str) -> Outcome:
+    """Return what really happened. Raises InvalidTopUp."""
+    outcomes: tuple[Outcome, ...] = get_args(Outcome)
+    for outcome in outcomes:
+        if typed == outcome:
+            return outcome
+    raise InvalidTopUp({"--as": f"must be one of {', '.join(outcomes)}"})
+
+
+def _is_text(typed: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in typed)

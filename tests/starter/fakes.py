@@ -1,0 +1,197 @@
+"""Stand-ins at the command's ports: orders that live in memory and follow a script."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from starter.cli import run
+from starter.session import Session
+from topups import (
+    ActResult,
+    NoSuchOrder,
+    NotAllowed,
+    Phase,
+    RefConflict,
+    TimelineEvent,
+    TopUpRequest,
+    TopUpRow,
+    TopUpView,
+)
+from topups.models import Outcome
+from topups.namespace import SetupReport
+
+BEGAN = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
+ARABIC = "الرقم الذي أدخلته غير صحيح، يرجى التأكد من الرقم"
+
+Step = TopUpView | Exception
+
+
+def view(phase: Phase = Phase.PENDING, ref: str = "order-1", **more: Any) -> TopUpView:
+    """An order as a worker shows it."""
+    event = TimelineEvent(at=BEGAN + timedelta(seconds=list(Phase).index(phase)), phase=phase, note=f"Now {phase}")
+    known: dict[str, Any] = {
+        "ref": ref,
+        "phase": phase,
+        "final": phase.final,
+        "plan_code": "PREPAID_DJEZZY",
+        "phone": "0771234567",
+        "amount": 500,
+        "environment": "sandbox",
+        "accepted_at": BEGAN,
+        "timeline": (event,),
+    }
+    return TopUpView(**known | more)
+
+
+def row(phase: Phase = Phase.PENDING, ref: str = "order-1", **more: Any) -> TopUpRow:
+    """The same order in a list."""
+    known = {"ref": ref, "phase": phase, "plan_code": "PREPAID_DJEZZY", "phone_tail": "567"}
+    return TopUpRow(**known | {"accepted_at": BEGAN, "phase_since": BEGAN} | more)
+
+
+@dataclass
+class FakeOrder:
+    """Shows the steps of its script one after the other; the last one stays."""
+
+    ref: str
+    steps: list[Step]
+    acts: list[tuple[str, ...]]
+    refusal: Exception | None = None
+    taken: bool = True
+
+    async def view(self) -> TopUpView:
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def recheck(self, *, by: str | None = None) -> None:
+        self._act("recheck", by)
+
+    async def cancel(self, *, reason: str, by: str | None = None) -> ActResult:
+        self._act("cancel", reason, by)
+        return ActResult(taken=self.taken, why="cancelled", view=await self.view())
+
+    async def resolve(self, outcome: Outcome, *, note: str, by: str | None = None) -> ActResult:
+        self._act("resolve", outcome, note, by)
+        return ActResult(taken=self.taken, why="the provider's word", view=await self.view())
+
+    async def reopen(self, *, note: str, by: str | None = None) -> None:
+        self._act("reopen", note, by)
+
+    def _act(self, *what: str | None) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.acts.append(tuple(word or "" for word in what))
+
+
+@dataclass
+class FakeTopUps:
+    """Orders in memory. What was asked of them stands in `acts` and `submitted`."""
+
+    scripts: dict[str, list[Step]] = field(default_factory=dict)
+    rows: list[TopUpRow] = field(default_factory=list)
+    submitted: list[TopUpRequest] = field(default_factory=list)
+    acts: list[tuple[str, ...]] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    refusal: Exception | None = None
+    taken: bool = True
+
+    def order(self, ref: str) -> FakeOrder:
+        steps: list[Step] = self.scripts.get(ref) or [NoSuchOrder(f"no order with ref {ref} is known here")]
+        return FakeOrder(ref, steps, self.acts, self.refusal, self.taken)
+
+    async def submit(self, request: TopUpRequest) -> FakeOrder:
+        if any(request.ref == known.ref and not request.same_order(known) for known in self.submitted):
+            raise RefConflict(f"{request.ref} already belongs to another order")
+        self.submitted.append(request)
+        return self.order(request.ref)
+
+    async def list(
+        self,
+        phase: Phase | str | None = None,
+        *,
+        needs_review: bool | None = None,
+        finished_since: datetime | None = None,
+        open_only: bool = False,
+    ) -> AsyncIterator[TopUpRow]:
+        self.asked.append({"phase": phase, "needs_review": needs_review, "finished_since": finished_since})
+        for found in self.rows:
+            listed = (finished_since is None or found.phase.final) and not (open_only and found.phase.final)
+            if listed and phase in {None, found.phase} and needs_review in {None, found.needs_review}:
+                yield found
+
+
+@dataclass
+class FakeTemporal:
+    """A namespace that holds the fake orders, or an error instead of it."""
+
+    orders: FakeTopUps = field(default_factory=FakeTopUps)
+    trouble: BaseException | None = None
+    report: SetupReport = field(default_factory=lambda: SetupReport(added=("TopUpPhase",), retention_days=90))
+
+    async def topups(self) -> FakeTopUps:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.orders
+
+    async def set_up(self) -> SetupReport:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.report
+
+
+@dataclass
+class Answer:
+    """What a run of the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout."""
+        lines = self.out.splitlines()
+        assert len(lines) == 1, self.out
+        found: dict[str, Any] = json.loads(lines[0])
+        return found
+
+    @property
+    def json_lines(self) -> list[dict[str, Any]]:
+        """Every object on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Topup = Callable[..., Answer]
+
+
+@dataclass
+class Desk:
+    """The command and the orders that it finds."""
+
+    capsys: pytest.CaptureFixture[str]
+    temporal: FakeTemporal = field(default_factory=FakeTemporal)
+
+    @property
+    def orders(self) -> FakeTopUps:
+        return self.temporal.orders
+
+    def __call__(self, *argv: str) -> Answer:
+        code = run(argv, Session(self.temporal, tick=0.001))
+        caught = self.capsys.readouterr()
+        return Answer(code, caught.out, caught.err)
+
+
+def steps(*phases: Phase, ref: str = "order-1", **more: Any) -> Iterator[TopUpView]:
+    """Views of an order on its way."""
+    return (view(phase, ref, **more) for phase in phases)
+
+
+def refused(why: str) -> NotAllowed:
+    """A refusal in the order's phase."""
+    return NotAllowed(why)
