@@ -72,7 +72,7 @@ def may_resend(order: Order, now: datetime) -> bool:
 
 def _resend_is_open(order: Order, now: datetime) -> bool:
     barred = order.no_more_sends or order.resolution or order.refusal or order.duplicate or order.send_open
-    return not barred and now < order.deliver_by and order.sends <= order.policy.max_resends
+    return not barred and now < order.deliver_by and order.resends < order.policy.max_resends
 
 
 def begin(order: Order, action: Action, now: datetime) -> Order:
@@ -85,10 +85,12 @@ def begin(order: Order, action: Action, now: datetime) -> Order:
     if action != "send":
         return order.but(checks=order.checks + 1)
     return order.but(
+        phase=Phase.ACCEPTED if order.phase is Phase.ON_HOLD else order.phase,
         send_open=True,
         doubted=order.may_exist,
         may_exist=True,
         sends=order.sends + 1,
+        resends=order.resends + order.may_exist,
         first_send_at=order.first_send_at or now,
         last_send_at=now,
         misses=0,
@@ -97,13 +99,9 @@ def begin(order: Order, action: Action, now: datetime) -> Order:
 
 
 def _expire(order: Order, now: datetime) -> Order:
-    refusal = Refusal(
-        code="DELIVER_BY_PASSED",
-        message="The time to deliver passed before the order could be sent; nothing was created.",
-    )
-    if order.answered:
-        return _confirm_refusal(order, refusal, now)
-    return _reject(order, refusal, now)
+    text = "The time to deliver passed before the order could be sent; nothing was created."
+    end = _confirm_refusal if order.answered else _reject
+    return end(order, Refusal(code="DELIVER_BY_PASSED", message=text), now)
 
 
 def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
@@ -159,7 +157,7 @@ def _observe(order: Order, seen: Observation, now: datetime, chance: float) -> O
             return _missed(order, seen, now)
         case NoAnswer():
             return _no_answer(order, seen, now, chance)
-        case OtherAccount():
+        case _:
             return _other_account(order, seen, now, chance)
 
 
@@ -173,9 +171,7 @@ def _plan_refused(order: Order, seen: PlanRefused, now: datetime) -> Order:
 def _held(order: Order, seen: Held, now: datetime) -> Order:
     if not order.send_open:
         return _hold(order, seen, now)
-    order = _not_created(order)
-    if not seen.left:
-        order = order.but(sends=order.sends - 1)
+    order = _not_created(order) if seen.left else _not_sent(order)
     order = order.but(answered=order.answered or (seen.left and seen.reason is HoldReason.BALANCE))
     return _confirm(order, seen.why, now) if order.may_exist else _hold(order, seen, now)
 
@@ -203,7 +199,7 @@ def _duplicate(order: Order, now: datetime) -> Order:
 
 def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: float) -> Order:
     if order.send_open:
-        order = _not_created(order).but(sends=order.sends - 1)
+        order = _not_sent(order)
     return _unanswered(order.but(review_reason=seen.why), now, chance)
 
 
@@ -247,14 +243,19 @@ def _not_created(order: Order) -> Order:
     return order.but(send_open=False, may_exist=order.doubted)
 
 
+def _not_sent(order: Order) -> Order:
+    return _not_created(order).but(sends=order.sends - 1, resends=order.resends - order.doubted)
+
+
 def _hold(order: Order, held: Held, now: datetime) -> Order:
     before, holds = order, order.holds + 1
     # A new key may come at any moment, so a refused one's own wait doesn't count.
     asked = 0.0 if held.reason is HoldReason.CREDENTIALS else min(held.retry_after, order.policy.hold_max)
     wait = max(order.policy.hold_wait(holds), asked)
-    order = order.but(hold_reason=held.reason, holds=holds, prepared=False, error_message=held.why, review_reason=None)
-    if (before.phase, before.hold_reason) != (Phase.ON_HOLD, held.reason):
-        order = order.but(phase=Phase.ON_HOLD).noted(now, f"On hold for {held.reason}: {held.why}")
+    order = order.but(phase=Phase.ON_HOLD, hold_reason=held.reason, holds=holds, prepared=False)
+    order = order.but(error_message=held.why, review_reason=None)
+    if before.hold_reason is not held.reason:
+        order = order.noted(now, f"On hold for {held.reason}: {held.why}")
     return order.due(min(now + timedelta(seconds=wait), order.deliver_by))
 
 

@@ -56,6 +56,7 @@ class Order(Model):
     doubted: bool = False
     send_open: bool = False
     sends: int = 0
+    resends: int = 0
     first_send_at: datetime | None = None
     last_send_at: datetime | None = None
     duplicate: bool = False

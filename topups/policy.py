@@ -7,7 +7,7 @@ UNKNOWN_ERROR again after 24 h) and from the rules for look-ups and holds in doc
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from topups.models import Model
 
@@ -23,6 +23,8 @@ STALE_RECORD_SECONDS = 600.0
 
 class Policy(Model):
     """How long an order waits for what; each field is one setting `TOPUPS_…`."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     first_check: PositiveFloat = 5.0
     poll_min: PositiveFloat = 5.0

@@ -76,6 +76,7 @@ def _adopt(order: Order, record: Record, now: datetime) -> Order:
         suggested_offers=record.suggested_offers or order.suggested_offers,
         polls=order.polls + 1,
         unanswered=0,
+        hold_reason=None,
         refusal=None,
         error_code=None,
         error_message=None,

@@ -58,7 +58,7 @@ def in_markdown(order: Order) -> str:
         f"- Sends: {order.sends}, checks: {order.checks}",
     ]
     lines += [f"- {label}: {value}" for label, value in _facts(order).items() if value]
-    return "\n".join([*lines, "", *_timeline(order)])
+    return "\n".join([*lines, "", "**What happened** (UTC)", "", *_timeline(order)])
 
 
 def _facts(order: Order) -> dict[str, str | None]:

@@ -70,18 +70,25 @@ class TopUp:
     async def _live(self) -> None:
         if self._given.order is None:
             await self._read_policy()
-        while not self._order.final and not self._history_is_full():
-            step = lifecycle.next_step(self._order, workflow.now())
-            if isinstance(step, lifecycle.Wait):
-                await self._wait(step)
-            elif step is not None:
-                await self._act(step)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        while True:
+            await self._go_on()
+            # After a step, never before: a run that did nothing would begin the next one for ever.
+            if workflow.all_handlers_finished() and (self._order.final or self._history_is_long()):
+                return
 
-    def _history_is_full(self) -> bool:
+    async def _go_on(self) -> None:
+        step = lifecycle.next_step(self._order, workflow.now())
+        if step is None:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        elif isinstance(step, lifecycle.Wait):
+            await self._wait(step)
+        else:
+            await self._act(step)
+
+    def _history_is_long(self) -> bool:
         info = workflow.info()
-        long = info.get_current_history_length() >= self._order.policy.history_events
-        return (long or info.is_continue_as_new_suggested()) and workflow.all_handlers_finished()
+        limit = self._order.policy.history_events
+        return info.get_current_history_length() >= limit or info.is_continue_as_new_suggested()
 
     async def _read_policy(self) -> None:
         policy = await workflow.execute_local_activity_method(

@@ -1,0 +1,93 @@
+"""Books that a test keeps of its own, from the rules alone, to judge an order's decisions by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.unit.story import BEGAN, PHONE, REF
+from topups.lifecycle import Action
+from topups.observations import (
+    Accepted,
+    Duplicate,
+    Found,
+    Held,
+    Missed,
+    Observation,
+    OtherAccount,
+    Record,
+    Refused,
+)
+
+GAP = timedelta(seconds=5)
+LADDER_END = timedelta(seconds=60)
+MAX_RESENDS = 5
+
+
+@dataclass
+class Books:
+    """What was sent and what was proven, by the answers alone."""
+
+    may_exist: bool = False
+    doubted: bool = False
+    topup_id: str | None = None
+    duplicate: bool = False
+    forbidden: bool = False
+    sent_until: datetime | None = None
+    misses: list[datetime] = field(default_factory=list)
+    resends: int = 0
+    answered_at: datetime | None = None
+
+    def begins(self, action: Action, now: datetime, deliver_by: datetime) -> None:
+        """Judge an action before it is begun."""
+        if action in {"look_up", "check", "send"} and self.answered_at is not None:
+            assert now >= self.answered_at + GAP, "two requests within five seconds"
+        if action == "send":
+            assert now < deliver_by, "a send after deliver_by"
+            self._sends()
+
+    def _sends(self) -> None:
+        assert not self.forbidden, "a send that something forbids"
+        assert self.topup_id is None, "a send of an order that the provider has"
+        if self.may_exist:
+            assert self.sent_until is not None
+            assert len(self.misses) >= 4, "a second send without four misses in a row"
+            assert self.misses[-1] >= self.sent_until + LADDER_END, "a second send without a late miss"
+            self.resends += 1
+            assert self.resends <= MAX_RESENDS, "too many second sends"
+        self.doubted, self.may_exist, self.misses = self.may_exist, True, []
+
+    def enter(self, action: Action, seen: Observation, now: datetime) -> None:
+        """Write down what an answer proves."""
+        if action != "prepare":
+            self.answered_at = now
+        if action == "send":
+            self._enter_send(seen, now)
+        elif isinstance(seen, Missed):
+            self.misses.append(now)
+        elif isinstance(seen, Found):
+            self._enter_record(seen.record, now)
+
+    def _enter_send(self, seen: Observation, now: datetime) -> None:
+        self.sent_until = now
+        match seen:
+            case Accepted():
+                self.topup_id = seen.topup_id
+            case Duplicate():
+                self.duplicate = self.forbidden = True
+            case Held() | OtherAccount() | Refused():
+                self.may_exist = self.doubted
+                left = isinstance(seen, Refused) or (isinstance(seen, Held) and seen.left)
+                self.resends -= 1 if self.doubted and not left else 0
+                self.forbidden = self.forbidden or (isinstance(seen, Refused) and not self.doubted)
+
+    def _enter_record(self, record: Record, now: datetime) -> None:
+        if self.topup_id is not None:
+            return
+        old = record.created_at is not None and record.created_at < BEGAN - timedelta(minutes=10)
+        if old and record.status == "REFUNDED" and not self.duplicate:
+            self.misses.append(now)
+        elif (record.ref, record.phone) == (REF, PHONE):
+            self.topup_id, self.may_exist = record.topup_id, True
+        else:
+            self.forbidden = True

@@ -1,0 +1,220 @@
+"""What only a real server shows: lists, conflicts, lost workers, and the client when no worker answers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
+from temporalio.worker import Worker
+
+from tests.workflows.provider import Pause, ScriptedProvider, says
+from tests.workflows.stage import DAY, HOUR, PATIENCE_SECONDS, Stage
+from topups import (
+    HoldReason,
+    NotConfirmed,
+    OrderInterrupted,
+    Phase,
+    RefConflict,
+    TopUpRequest,
+    TopUpRow,
+    TopUps,
+    handle,
+)
+from topups.observations import Accepted, Held
+from topups.policy import Policy
+from topups.settings import TASK_QUEUE, ClientSettings
+from workflows import TopUp
+
+NO_FUNDS = Held(reason=HoldReason.BALANCE, why="120 DZD are left", left=True)
+
+
+@asynccontextmanager
+async def _at_work(stage: Stage) -> AsyncIterator[None]:
+    async with Worker(stage.env.client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=stage.provider.activities):
+        yield
+
+
+@pytest.fixture
+def alone(local_env: WorkflowEnvironment, provider: ScriptedProvider) -> Stage:
+    """A stage without a worker."""
+    skipper = TimeSkipper(local_env.client, config=TimeSkippingConfig(enabled=False))
+    return Stage(local_env, provider, TopUps(skipper.client, ClientSettings()), skipper)
+
+
+@pytest.fixture
+async def stage(alone: Stage) -> AsyncIterator[Stage]:
+    async with _at_work(alone):
+        yield alone
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handle, "QUERY_TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr(handle, "UPDATE_ACCEPT_SECONDS", 0.5)
+
+
+async def _listed(topups: TopUps, wanted: set[str], **which: object) -> list[TopUpRow]:
+    """Wait until a list shows these refs and no other: it follows the orders by a moment."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = [row async for row in topups.list(**which)]  # type: ignore[arg-type]
+        if {row.ref for row in rows} == wanted and len(rows) == len(wanted):
+            return rows
+        assert time.monotonic() < deadline, f"{which}: {rows}"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_list_shows_each_order_once_by_phase_and_need_of_review(stage: Stage) -> None:
+    began = datetime.now(UTC)
+    stage.provider.policy = Policy(history_events=1)
+    stage.provider.follow("check", says("BLESSED"), ref="strange")
+    stage.provider.follow("send", NO_FUNDS, ref="held")
+    stage.provider.follow("check", says("FULFILLED"), ref="done")
+    refs = ["strange", "held", "done"]
+    orders = {ref: await stage.submit(ref=ref) for ref in refs}
+    await stage.until(orders["strange"], Phase.PENDING)
+    await stage.later(6, "strange")
+    await stage.end(orders["done"])
+    await _listed(stage.topups, set(refs))
+    [held] = await _listed(stage.topups, {"held"}, phase="ON_HOLD")
+    assert (held.phase, held.plan_code, held.phone_tail, held.needs_review) == (
+        Phase.ON_HOLD,
+        "PREPAID_DJEZZY",
+        "567",
+        False,
+    )
+    assert held.phase_since is not None
+    assert held.accepted_at is not None
+    assert held.phase_since >= held.accepted_at >= began
+    await _listed(stage.topups, {"strange"}, needs_review=True)
+    await _listed(stage.topups, {"held", "done"}, needs_review=False)
+    await _listed(stage.topups, {"done"}, finished_since=began)
+    await _listed(stage.topups, set(), finished_since=datetime.now(UTC) + timedelta(days=30))
+    await _listed(stage.topups, set(), phase=Phase.CANCELLED)
+
+
+async def test_the_same_order_is_one_order_and_another_one_is_a_conflict(stage: Stage) -> None:
+    first = await stage.submit(metadata={"shop": "7"})
+    again = await stage.submit(deliver_within=60)
+    assert (await first.describe()).run_id == (await again.describe()).run_id
+    for changes in ({"amount": 501}, {"phone": "0771234568"}, {"plan_code": "PREPAID_MOBILIS"}):
+        with pytest.raises(RefConflict):
+            await stage.submit(**changes)
+    production = TopUps(stage.topups.client, ClientSettings(environment="production"))
+    with pytest.raises(RefConflict, match="sandbox"):
+        await production.submit(TopUpRequest(ref="order-1", plan_code="PREPAID_DJEZZY", phone="0771234567", amount=500))
+    result = await stage.end(first)
+    assert (result.metadata, await (await stage.submit()).view()) == ({"shop": "7"}, result)
+    assert stage.provider.count("send") == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_finished_order_needs_no_worker(alone: Stage) -> None:
+    async with _at_work(alone):
+        result = await alone.run()
+    assert await alone.topups.order("order-1").view() == result
+    assert await alone.topups.order("order-1").result(timeout=5) == result
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_without_a_worker_a_view_is_stale_and_a_word_isnt_confirmed_but_may_be_taken(alone: Stage) -> None:
+    alone.provider.follow("send", NO_FUNDS)
+    async with _at_work(alone):
+        order = await alone.submit()
+        known = await alone.until(order, Phase.ON_HOLD)
+    view = await order.view()
+    assert (view.stale, view.phase, view.final, view.phone) == (True, Phase.ON_HOLD, False, known.phone)
+    assert (view.ref, view.amount, view.environment) == ("order-1", 500, "sandbox")
+    with pytest.raises(NotConfirmed, match="may still be taken"):
+        await order.cancel(reason="customer left", by="fatima")
+    async with _at_work(alone):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = await order.cancel(reason="customer left", by="fatima")
+                break
+            except NotConfirmed:
+                assert time.monotonic() < deadline
+        assert answer.taken
+        assert (await order.result(timeout=PATIENCE_SECONDS)).phase is Phase.CANCELLED
+
+
+async def test_a_terminated_order_is_interrupted_and_goes_on_when_it_is_reopened(stage: Stage) -> None:
+    stage.provider.follow("check", says("HANDLING"))
+    order = await stage.submit()
+    await stage.until(order, Phase.PENDING)
+    await stage.handle.terminate("a mistake")
+    with pytest.raises(OrderInterrupted, match="topup reopen order-1"):
+        await order.view()
+    with pytest.raises(OrderInterrupted):
+        await order.result(timeout=PATIENCE_SECONDS)
+    await order.reopen(note="terminated by mistake", by="fatima")
+    view = await stage.until(order, lambda view: not view.stale)
+    assert view.phase in {Phase.CONFIRMING, Phase.HANDLING}
+    stage.provider.follow("check", says("FULFILLED"))
+    assert (await stage.end(order)).phase is Phase.FULFILLED
+    assert stage.provider.order_of_asking.count("send") == 1
+
+
+async def test_24_hours_pass_for_one_order_alone(stage: Stage) -> None:
+    stage.provider.follow("check", says("UNKNOWN_ERROR"), says("FULFILLED"))
+    order = await stage.submit()
+    await stage.until(order, Phase.PENDING)
+    await stage.later(6)
+    view = await stage.until(order, Phase.UNKNOWN_ERROR)
+    await stage.later(DAY - HOUR)
+    assert (await order.view()).checks == 1
+    await stage.later(HOUR)
+    result = await order.result(timeout=PATIENCE_SECONDS)
+    assert (result.phase, result.checks) == (Phase.FULFILLED, 2)
+    assert result.finished_at is not None
+    assert (result.finished_at - view.timeline[-1].at).total_seconds() == pytest.approx(DAY, abs=2)
+
+
+async def test_what_dies_with_its_worker_is_due_again_and_a_send_is_looked_up(stage: Stage) -> None:
+    lost = {name: Pause(says("REFUNDED")) for name in ("prepare", "send", "look_up", "check")}
+    for name, pause in lost.items():
+        stage.provider.follow(name, pause, says("FULFILLED"), ref=f"lost-{name}")
+    stage.provider.follow("prepare", lost["prepare"], Held(reason=HoldReason.BALANCE, why="none"), ref="lost-prepare")
+    stage.provider.follow("look_up", says("FULFILLED"), ref="lost-send")
+    stage.provider.follow("send", RuntimeError("boom"), ref="lost-look_up")
+    orders = {name: await stage.submit(ref=f"lost-{name}") for name in lost}
+    await stage.until(orders["look_up"], Phase.CONFIRMING)
+    await stage.until(orders["check"], Phase.PENDING)
+    await asyncio.gather(stage.later(5, "lost-look_up"), stage.later(5, "lost-check"))
+    await asyncio.gather(*(pause.reached.wait() for pause in lost.values()))
+    await asyncio.gather(
+        stage.until(orders["prepare"], Phase.ON_HOLD),
+        stage.until(orders["send"], Phase.CONFIRMING),
+        stage.until(orders["look_up"], Phase.FULFILLED),
+        stage.until(orders["check"], Phase.FULFILLED),
+    )
+    view = await stage.until(orders["send"], Phase.FULFILLED)
+    assert (view.sends, view.timeline[1].phase) == (1, Phase.CONFIRMING)
+    assert "lost in the middle of the send" in view.timeline[1].note
+
+
+async def test_a_raw_cancel_request_that_was_ignored_doesnt_follow_an_order_into_a_new_run(stage: Stage) -> None:
+    stage.provider.policy = Policy(history_events=1)
+    stage.provider.follow("check", says("HANDLING"), says("FULFILLED"))
+    order = await stage.submit()
+    await stage.until(order, Phase.PENDING)
+    run = (await order.describe()).run_id
+    await stage.handle.cancel()
+    await stage.until(order, lambda view: "ignored" in view.timeline[-1].note)
+    result = await stage.end(order)
+    assert (result.phase, result.checks) == (Phase.FULFILLED, 2)
+    assert (await order.describe()).run_id != run
+    assert sum("ignored" in event.note for event in result.timeline) == 1
+
+
+async def test_a_raw_cancel_request_that_comes_before_any_worker_is_a_cancel(alone: Stage) -> None:
+    order = await alone.submit()
+    await alone.handle.cancel()
+    alone.provider.follow("send", Accepted(topup_id="never"))
+    async with _at_work(alone):
+        result = await order.result(timeout=PATIENCE_SECONDS)
+    assert (result.phase, alone.provider.count("send")) == (Phase.CANCELLED, 0)
