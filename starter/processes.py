@@ -83,7 +83,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._begins_at = log.tell()
-            self._popen = subprocess.Popen(  # noqa: S603 - the caller's own command
+            self._popen = subprocess.Popen(
                 [*tie, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -81,7 +81,7 @@ class TopUpOrder:
         with explained(ref=self.ref):
             return await self._handle.describe()
 
-    async def result(self, timeout: float | None = None) -> TopUpResult:  # noqa: ASYNC109 - the contract's name
+    async def result(self, timeout: float | None = None) -> TopUpResult:
         """Wait for the true end, `timeout` seconds at most.
 
         Raises StillOpen when the wait ended first (the order goes on), OrderInterrupted when its run was broken.

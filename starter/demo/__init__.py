@@ -23,7 +23,7 @@ from starter.processes import NotReady
 from topups import TopUpError, TopUps, TopUpView
 
 # Of the picture, in columns.
-PICTURE_WIDTH = 116
+PICTURE_WIDTH = 128
 PLAY_SECONDS = 90.0
 NOT_CLEAN, INTERRUPTED = 1, 130
 

@@ -71,7 +71,7 @@ class Player:
     async def _change_a_mind(self) -> None:
         await self._until_phase(orders.CHANGED_MIND, Phase.ON_HOLD)
         await self._topups.order(orders.CHANGED_MIND).cancel(reason="the customer changed his mind")
-        self._board.act(f"{orders.CHANGED_MIND} waits for money, and is cancelled: surely nothing was sent")
+        self._board.act(f"{orders.CHANGED_MIND} waits for money and is cancelled: certainly nothing was created")
 
     async def _kill_in_the_middle(self) -> None:
         await self._board.until(lambda: self._board.phase(orders.DELIVERED) in {Phase.HANDLING, Phase.FULFILLED})

@@ -19,10 +19,10 @@ REFRESH_PER_SECOND = 4
 _DOING = {
     Phase.ACCEPTED: "is being sent",
     Phase.ON_HOLD: "tries again",
-    Phase.CONFIRMING: "perhaps sent, looks it up by its ref",
+    Phase.CONFIRMING: "perhaps sent; looks it up",
     Phase.PENDING: "asks again",
     Phase.HANDLING: "asks again",
-    Phase.UNKNOWN_ERROR: "the provider doesn't know; asks again",
+    Phase.UNKNOWN_ERROR: "nobody knows; asks again",
 }
 
 
@@ -78,12 +78,15 @@ class LiveTable:
         yield _lights(self._board)
 
 
-def orders_table(board: Board, to: Console) -> RenderableType:
-    """Every order with its phase, how often it was sent and checked, and the newest thing worth knowing."""
+def orders_table(board: Board, to: Console, *, whole: bool = False) -> RenderableType:
+    """Every order with its phase, how often it was sent and checked, and the newest thing worth knowing.
+
+    `whole` folds long notes; otherwise every order stays one line, so that a live table doesn't jump.
+    """
     now = datetime.now(UTC)
     is_wide = to.width >= ROOM_FOR_PLAN
     made = table("REF", "PHASE", "AGE", "SENT", "CHECKED", *(("ORDER",) if is_wide else ()))
-    made.add_column("NOTE", overflow="ellipsis", no_wrap=True, ratio=1)
+    made.add_column("NOTE", overflow="fold" if whole else "ellipsis", no_wrap=not whole, ratio=1)
     made.expand = to.is_terminal
     for ref in board.refs:
         view = board.views.get(ref)
@@ -99,7 +102,7 @@ def orders_table(board: Board, to: Console) -> RenderableType:
 def report(board: Board, verdict: Verdict, to: Console) -> None:
     """Print how it ended: the table, the provider's words for the customers, the verdict."""
     to.print()
-    print_block(orders_table(board, to), to)
+    print_block(orders_table(board, to, whole=True), to)
     to.print()
     for ref in board.refs:
         view = board.views.get(ref)
@@ -159,7 +162,7 @@ def _note(view: TopUpView, now: datetime) -> str:
     if view.final or view.needs_review:
         return note_of(view)
     doing = f"waits for {view.hold_reason}, tries again" if view.hold_reason else _DOING[view.phase]
-    return f"{doing} {next_look(view, now)}".strip()
+    return doing if view.phase is Phase.ACCEPTED else f"{doing} {next_look(view, now)}"
 
 
 def _act_line(act: Act) -> Table:
