@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from topups.models import HoldReason
-from topups.observations import Held
+from topups.observations import Accepted, Held, OtherAccount, SendAnswer
 
 # Credentials and the rate limit have their own keepers in the provider's client.
 GATED = frozenset({HoldReason.BALANCE, HoldReason.UNREACHABLE})
@@ -46,11 +46,25 @@ class Gate:
             closed.next_probe_at = self._now() + PROBE_MAX_SECONDS
         return None
 
-    def learn(self, amount: int, held: Held | None) -> None:
-        """Take the outcome of a send: `held` as it was answered, None for any answer that isn't a hold."""
-        if held is None or held.reason is not HoldReason.UNREACHABLE:
+    def learn(self, amount: int, answer: SendAnswer) -> None:
+        """Take the outcome of a send of `amount` DZD."""
+        if isinstance(answer, Held) and answer.reason in GATED:
+            self._closed[answer.reason] = _Closed(answer.why, amount, self._now() + PROBE_EVERY_SECONDS)
+            if answer.left:
+                self._closed.pop(HoldReason.UNREACHABLE, None)
+        elif isinstance(answer, OtherAccount) or (isinstance(answer, Held) and not answer.left):
+            self._nothing_learned()
+        else:
             self._closed.pop(HoldReason.UNREACHABLE, None)
-        if held is None:
+            self._may_afford(amount, answer)
+
+    def _nothing_learned(self) -> None:
+        for closed in self._closed.values():
+            closed.next_probe_at = min(closed.next_probe_at, self._now() + PROBE_EVERY_SECONDS)
+
+    def _may_afford(self, amount: int, answer: SendAnswer) -> None:
+        poor = self._closed.get(HoldReason.BALANCE)
+        if poor is None or (isinstance(answer, Accepted) and amount >= poor.amount):
             self._closed.pop(HoldReason.BALANCE, None)
-        elif held.reason in GATED:
-            self._closed[held.reason] = _Closed(held.why, amount, self._now() + PROBE_EVERY_SECONDS)
+        else:
+            self._nothing_learned()

@@ -132,7 +132,7 @@ class ProviderActivities:
         if closed is not None:
             return closed
         answer = await self._post(ask, may_leave)
-        self._gate.learn(amount, answer if isinstance(answer, Held) else None)
+        self._gate.learn(amount, answer)
         return answer
 
     async def _post(self, ask: Ask, may_leave: LastMoment) -> SendAnswer:
@@ -164,7 +164,7 @@ class ProviderActivities:
             if account is None:
                 return NoAnswer(why="the provider doesn't say whose key this is")
             return await self._search(ask, account)
-        except (SaysNothing, NothingCreated) as error:
+        except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
 
     async def _search(self, ask: Ask, account: str) -> LookUpAnswer:

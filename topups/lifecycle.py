@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from topups import records
+from topups import people, records
 from topups.models import HoldReason, Phase
 from topups.observations import (
     Accepted,
@@ -37,16 +37,13 @@ class Wait:
     until: datetime
 
 
-UNSENT = frozenset({Phase.ACCEPTED, Phase.ON_HOLD})
-
-
 def next_step(order: Order, now: datetime) -> Wait | Action | None:
     """Return what to do now, how long to wait, or None when the order reached its end."""
     if order.final:
         return None
     if now < order.due_at:
         return Wait(until=order.due_at)
-    if order.resolution is not None or order.phase not in UNSENT:
+    if order.resolution is not None or not order.phase.unsent:
         return _ask(order, now)
     if now >= order.deliver_by:
         return "expire"
@@ -114,25 +111,7 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
         return order
     if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused):
         order = order.but(last_request_at=now)
-    return _settle(_observe(order, seen, now, chance), seen, now)
-
-
-def _settle(order: Order, seen: Observation, now: datetime) -> Order:
-    word = order.resolution
-    if word is None or order.final:
-        return order
-    if not order.resolution_asked:
-        return order.due(now)
-    # Nobody looked: the worker died with it, or belongs to somebody else.
-    if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
-        return order
-    if word.outcome == "NOT_CREATED" and order.topup_id is not None:
-        return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {order.phase}")
-    phase = Phase.REJECTED if word.outcome == "NOT_CREATED" else Phase(word.outcome)
-    order = order.but(resolved_by=word.by, resolved_note=word.note)
-    if phase is Phase.REJECTED:
-        order = order.but(error_code="NEVER_CREATED", error_message=word.note)
-    return records.finish(order, phase, now, f"Resolved as {word.outcome}: {word.note}", by=word.by)
+    return people.settle(_observe(order, seen, now, chance), seen, now)
 
 
 def _observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
@@ -206,7 +185,7 @@ def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: floa
 def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Order:
     if seen.lost:
         return order.due(now)
-    if order.phase in UNSENT:
+    if order.phase.unsent:
         return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
     if order.topup_id is None:
         return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
@@ -220,7 +199,8 @@ def _missed(order: Order, seen: Missed, now: datetime) -> Order:
     order = order.but(account=order.account or seen.account, last_checked_at=now)
     if order.refusal is not None:
         return _reject(order, order.refusal, now)
-    return _look_again(order.but(misses=order.misses + 1, lookups=order.lookups + 1, unanswered=0), now)
+    order = order.but(misses=order.misses + 1, lookups=order.lookups + 1, unanswered=0, review_reason=None)
+    return _look_again(order, now)
 
 
 def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:
@@ -286,6 +266,8 @@ def _look_again(order: Order, now: datetime) -> Order:
     if order.refusal is None and not _resend_is_open(order, now):
         order = order.but(review_reason="Nobody knows whether this order was created; it is looked up on and on")
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
+    if order.refusal is not None:
+        order = order.but(review_reason=f"{order.refusal.code}, but nobody answers whether an earlier run used the ref")
     again = order.policy.lookup_waits[-1] * 2.0 ** min(order.unanswered, 8)
     return order.due(now + timedelta(seconds=min(again, order.policy.slow_poll)))
 

@@ -51,6 +51,11 @@ class Phase(StrEnum):
         """A final phase never changes again."""
         return self in FINAL
 
+    @property
+    def unsent(self) -> bool:
+        """Nothing exists at the provider; in ACCEPTED the first send may be on its way."""
+        return self in {Phase.ACCEPTED, Phase.ON_HOLD}
+
 
 FINAL = frozenset({Phase.FULFILLED, Phase.REFUNDED, Phase.REJECTED, Phase.CANCELLED})
 

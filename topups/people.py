@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from topups.lifecycle import UNSENT
 from topups.models import ActResult, Cancel, Phase, Resolve
+from topups.observations import NoAnswer, Observation, OtherAccount
 from topups.order import Order
 from topups.policy import RESOLVE_AFTER_SEND_SECONDS
 from topups.records import finish
@@ -15,7 +15,7 @@ def why_not_cancel(order: Order) -> str | None:
         return f"the order is already {order.phase}"
     if order.send_open:
         return "a send is on its way; its outcome will show"
-    if order.may_exist or order.phase not in UNSENT:
+    if order.may_exist or not order.phase.unsent:
         return f"the order is {order.phase}: it was sent, or may have been"
     if order.resolution is not None:
         return "somebody is resolving the order"
@@ -37,7 +37,7 @@ def why_not_resolve(order: Order, word: Resolve, now: datetime) -> str | None:
         return f"somebody is resolving the order as {order.resolution.outcome}"
     if word.outcome == "NOT_CREATED":
         return _why_not_never_created(order, now)
-    if order.phase in UNSENT:
+    if order.phase.unsent:
         return "nothing was sent yet; cancel the order instead"
     return _too_soon(order, now) if word.outcome == "REFUNDED" else None
 
@@ -65,6 +65,25 @@ def resolve(order: Order, word: Resolve, now: datetime) -> Order:
         no_more_sends=f"{word.by} is resolving the order",
     )
     return order.due(now).noted(now, f"Asked to resolve as {word.outcome}: {word.note}", by=word.by)
+
+
+def settle(order: Order, seen: Observation, now: datetime) -> Order:
+    """End the order by a person's word, after the look that the word asked for showed nothing final."""
+    word = order.resolution
+    if word is None or order.final:
+        return order
+    if not order.resolution_asked:
+        return order.due(now)
+    # Nobody looked: the worker died with it, or belongs to somebody else.
+    if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
+        return order
+    if word.outcome == "NOT_CREATED" and order.topup_id is not None:
+        return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {order.phase}")
+    phase = Phase.REJECTED if word.outcome == "NOT_CREATED" else Phase(word.outcome)
+    order = order.but(resolved_by=word.by, resolved_note=word.note)
+    if phase is Phase.REJECTED:
+        order = order.but(error_code="NEVER_CREATED", error_message=word.note)
+    return finish(order, phase, now, f"Resolved as {word.outcome}: {word.note}", by=word.by)
 
 
 def recheck(order: Order, by: str, now: datetime) -> Order:

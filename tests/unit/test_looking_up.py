@@ -27,7 +27,7 @@ from tests.unit.story import (
 )
 from topups.lifecycle import may_resend
 from topups.models import Phase, Reopening
-from topups.observations import Missed, Observation, OtherAccount
+from topups.observations import Missed, NoAnswer, Observation, OtherAccount, Refused
 from topups.policy import Policy
 
 LONG_AGO = BEGAN - timedelta(minutes=11)
@@ -265,3 +265,12 @@ def test_the_account_of_a_look_up_is_kept_where_none_was_known() -> None:
     reopening = Reopening(note="terminated", by="amel@shop", accepted_at=BEGAN)
     story = Story(new_order(reopening=reopening)).looks_up(Missed(account=ACCOUNT), Missed(account="+213700000000"))
     assert story.order.account == ACCOUNT
+
+
+def test_a_refusal_that_nobody_lets_us_make_sure_of_is_shown_to_a_person() -> None:
+    story = sending().sees(Refused(code="ERR_PHONE", message="…"))
+    for _ in range(4):
+        story.looks_up(NoAnswer(why="…"))
+    assert story.phase is Phase.CONFIRMING
+    assert "ERR_PHONE" in (story.order.review_reason or "")
+    assert story.looks_up(Missed()).order.error_code == "ERR_PHONE"

@@ -27,3 +27,10 @@ async def stage(env: WorkflowEnvironment, provider: ScriptedProvider) -> AsyncIt
     topups = TopUps(skipper.client if skipper else env.client, ClientSettings())
     async with Worker(env.client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=provider.activities):
         yield Stage(env, provider, topups, skipper)
+
+
+@pytest.fixture
+def exact_clock(env: WorkflowEnvironment) -> None:
+    """For tests that measure times: to move a real server's clock takes a second or so of that clock."""
+    if not env.supports_time_skipping_v1:
+        pytest.skip("measures times, which only the time-skipping test server keeps to the second")

@@ -31,6 +31,7 @@ def _unknown_days(stage: Stage) -> list[float]:
     return [(at - first) / DAY for at in more]
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_checks_come_5_to_10_s_apart_and_every_300_s_after_60_of_them(stage: Stage) -> None:
     stage.provider.follow("check", *[says("PENDING")] * 62, says("FULFILLED"))
     await stage.run()
@@ -40,6 +41,7 @@ async def test_checks_come_5_to_10_s_apart_and_every_300_s_after_60_of_them(stag
     assert gaps[59:] == [pytest.approx(300, abs=1)] * 3
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_an_order_that_isnt_final_after_60_checks_needs_review_and_goes_on(stage: Stage) -> None:
     stage.provider.follow("check", *[says("HANDLING")] * 60, says("FULFILLED"))
     order = await stage.submit()
@@ -88,6 +90,7 @@ async def test_a_daily_recheck_without_an_answer_is_repeated_every_300_s(stage: 
     assert _unknown_days(stage) == pytest.approx([1, 1 + 5 * minute, 1 + 10 * minute, 2], abs=0.001)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_pending_after_unknown_error_is_polled_afresh(stage: Stage) -> None:
     stage.provider.follow("check", *[says("PENDING")] * 50, UNKNOWN, *[says("PENDING")] * 59, says("FULFILLED"))
     result = await stage.run()

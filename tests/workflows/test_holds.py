@@ -13,12 +13,14 @@ TAKEN = Accepted(topup_id=TOPUP_ID)
 READY = Prepared(account=ACCOUNT, amount=500)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_tries_come_after_30_s_doubling_to_300_s(stage: Stage) -> None:
     stage.provider.follow("prepare", *[UNREACHABLE] * 6, READY)
     await stage.run(deliver_within=HOUR)
     assert stage.provider.gaps("prepare") == pytest.approx([30, 60, 120, 240, 300, 300], abs=1)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_a_send_that_never_left_is_tried_again_and_counts_as_none(stage: Stage) -> None:
     stage.provider.follow("send", UNREACHABLE, UNREACHABLE, TAKEN)
     result = await stage.run()
@@ -45,6 +47,7 @@ async def test_an_order_goes_on_when_its_hold_has_passed(stage: Stage) -> None:
     assert (result.sends, result.error_message) == (2, None)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_another_reason_to_hold_is_told_and_the_waits_go_on_growing(stage: Stage) -> None:
     stage.provider.follow("prepare", UNREACHABLE, UNREACHABLE, READY)
     stage.provider.follow("send", NO_FUNDS, TAKEN)
@@ -54,6 +57,7 @@ async def test_another_reason_to_hold_is_told_and_the_waits_go_on_growing(stage:
     assert stage.provider.times("send") == pytest.approx([90, 210], abs=1)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_the_provider_may_ask_for_a_longer_wait(stage: Stage) -> None:
     asked = Held(reason=HoldReason.RATE_LIMIT, why="slow down", left=False, retry_after=200)
     stage.provider.follow("send", asked, TAKEN)
@@ -61,6 +65,7 @@ async def test_the_provider_may_ask_for_a_longer_wait(stage: Stage) -> None:
     assert stage.provider.times("send") == pytest.approx([0, 200], abs=1)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_an_order_that_could_not_be_sent_in_time_is_rejected_then_and_asked_for_no_more(stage: Stage) -> None:
     stage.provider.follow("prepare", UNREACHABLE)
     result = await stage.run(deliver_within=100)

@@ -15,6 +15,7 @@ DUPLICATE = Duplicate(code="DUPLICATED_REF")
 REFUSED = Refused(code="ERR_PHONE", message="no such number")
 
 
+@pytest.mark.usefixtures("exact_clock")
 @pytest.mark.parametrize("lost", [LOST, broken()])
 async def test_a_lost_send_is_looked_up_after_5_10_20_and_60_s_and_then_sent_again(
     stage: Stage, lost: Observation | Exception
@@ -53,6 +54,7 @@ async def test_a_look_up_without_an_answer_counts_for_nothing(stage: Stage) -> N
     assert result.sends == 2
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_after_five_resends_it_is_only_looked_up_every_300_s_without_end(stage: Stage) -> None:
     stage.provider.follow("send", LOST)
     order = await stage.submit()
@@ -70,6 +72,7 @@ async def test_after_five_resends_it_is_only_looked_up_every_300_s_without_end(s
     assert (result.phase, result.needs_review) == (Phase.FULFILLED, False)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_no_second_send_leaves_after_deliver_by(stage: Stage) -> None:
     stage.provider.follow("send", LOST)
     order = await stage.submit(deliver_within=60)
@@ -164,9 +167,11 @@ async def test_a_recheck_of_a_lost_send_looks_up_and_never_sends(stage: Stage) -
     stage.provider.follow("send", LOST)
     order = await stage.submit()
     await stage.until(order, Phase.CONFIRMING)
-    for _ in range(6):
+    for _ in range(10):
         await order.recheck(by="fatima")
         await stage.later(5)
-    await stage.until(order, lambda view: view.checks >= 4)
+        if (await order.view()).checks >= 4:
+            break
+    assert (await order.view()).checks >= 4
     assert stage.provider.count("send") == 1, "the ladder to 60 s holds, whoever asks"
     assert stage.provider.asked[-1].ask.account == ACCOUNT

@@ -20,6 +20,7 @@ async def _run_id(stage: Stage) -> str | None:
     return (await stage.handle.describe()).run_id
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_a_long_order_goes_on_in_new_runs_as_if_nothing_had_been(stage: Stage) -> None:
     stage.provider.follow("check", *[says("PENDING")] * 8, *[says("HANDLING")] * 8, says("FULFILLED"))
     order = await stage.submit(metadata={"shop": "7"})
@@ -58,6 +59,7 @@ async def test_a_new_run_keeps_what_a_list_shows_and_what_was_submitted(stage: S
         await stage.submit(amount=501)
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_the_days_of_unknown_error_are_counted_across_runs(stage: Stage) -> None:
     stage.provider.follow("check", *[says("UNKNOWN_ERROR")] * 9, says("REFUNDED"))
     order = await stage.submit()

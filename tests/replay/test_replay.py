@@ -1,0 +1,69 @@
+"""Orders that were accepted by an older version still go on under this one."""
+
+import re
+from base64 import b64decode
+from functools import cache
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from tests.replay import mutants
+from tests.replay.record import HISTORIES
+from tests.replay.scenarios import ALL, DJEZZY, MOBILIS, NEVER_PAID, OFFERS, REFUNDED, UNKNOWN, WORKING, in_many_runs
+from topups.plugin import TopUpsPlugin
+from workflows import TopUp
+
+FILES = sorted(HISTORIES.glob("*/*.json"))
+DELIVERED = [path for path in FILES if path.match("delivered.1.json")]
+
+
+NUMBERS = {number.encode() for number in (DJEZZY, MOBILIS, REFUNDED, OFFERS, UNKNOWN, WORKING, NEVER_PAID)}
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _history(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(f"topup-{path.name.split('.')[0]}", _text(path))
+
+
+def _payloads(text: str) -> bytes:
+    return b"\n".join(b64decode(data) for data in re.findall(r'"data": "([^"]*)"', text))
+
+
+def _replayer(workflow: type[TopUp] = TopUp) -> Replayer:
+    return Replayer(workflows=[workflow], plugins=[TopUpsPlugin()])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+async def test_every_order_that_was_ever_recorded_replays(path: Path) -> None:
+    await _replayer().replay_workflow(_history(path))
+
+
+def test_there_is_a_history_of_every_way_that_an_order_can_go() -> None:
+    names = {path.name.split(".")[0] for path in FILES}
+    assert names >= {scenario.__name__ for scenario in (*ALL, in_many_runs)}
+    assert sum(path.match("in_many_runs.*") for path in FILES) > 3
+
+
+@pytest.mark.parametrize("mutant", mutants.ALL, ids=lambda mutant: mutant.__name__)
+async def test_a_workflow_that_does_something_else_fails_to_replay(mutant: type[TopUp]) -> None:
+    """Without this a replay that checks nothing would pass unseen."""
+    for path in DELIVERED:
+        with pytest.raises(NondeterminismError):
+            await _replayer(mutant).replay_workflow(_history(path))
+
+
+def test_no_history_names_a_machine_or_a_number_of_a_real_person() -> None:
+    for path in FILES:
+        text = _text(path)
+        assert set(re.findall(r'"identity": "([^"]*)"', text)) <= {"recorder", "history-service", ""}, path
+        assert set(re.findall(rb"(?<![\w.])0[567][0-9]{8}(?!\w)", _payloads(text))) <= NUMBERS, path
+        assert '"encoding": "anNvbi9wbGFpbg=="' in text, (
+            "payloads are base64 of plain JSON, so that people can read them"
+        )

@@ -1,0 +1,99 @@
+"""What a namespace must have, and giving it that."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesResponse
+from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse, UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCStatusCode
+
+from tests.unit.temporal import rpc_error
+from topups.namespace import missing_search_attributes, set_up
+from topups.search_attributes import REGISTRY
+
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
+
+@dataclass
+class FakeNamespace:
+    """A namespace at the port of Temporal's two services."""
+
+    known: dict[str, int] = field(default_factory=dict)
+    kept: timedelta = timedelta(days=1)
+    fixed: bool = False
+    namespace: str = "default"
+    changes: int = 0
+
+    @property
+    def operator_service(self) -> "FakeNamespace":
+        return self
+
+    @property
+    def workflow_service(self) -> "FakeNamespace":
+        return self
+
+    async def list_search_attributes(self, _: Any) -> ListSearchAttributesResponse:
+        response = ListSearchAttributesResponse()
+        for name in self.known:
+            response.custom_attributes[name] = KEYWORD
+        return response
+
+    async def add_search_attributes(self, request: AddSearchAttributesRequest) -> None:
+        self.changes += 1
+        self.known |= request.search_attributes
+
+    async def describe_namespace(self, _: Any) -> DescribeNamespaceResponse:
+        kept = Duration()
+        kept.FromTimedelta(self.kept)
+        return DescribeNamespaceResponse(config=NamespaceConfig(workflow_execution_retention_ttl=kept))
+
+    async def update_namespace(self, request: UpdateNamespaceRequest) -> None:
+        if self.fixed:
+            raise rpc_error(RPCStatusCode.PERMISSION_DENIED, "not yours")
+        self.changes += 1
+        self.kept = request.config.workflow_execution_retention_ttl.ToTimedelta()
+
+    def client(self) -> Client:
+        return cast("Client", self)
+
+
+@pytest.fixture
+def namespace() -> FakeNamespace:
+    return FakeNamespace()
+
+
+async def test_what_the_namespace_lacks_is_named(namespace: FakeNamespace) -> None:
+    namespace.known = {"TopUpPhase": KEYWORD}
+    assert await missing_search_attributes(namespace.client()) == [name for name in REGISTRY if name != "TopUpPhase"]
+
+
+async def test_setting_up_adds_all_that_lacks_and_keeps_runs_for_90_days(namespace: FakeNamespace) -> None:
+    report = await set_up(namespace.client())
+    assert (report.added, report.retention_days, report.retention_note) == (tuple(REGISTRY), 90, None)
+    assert namespace.known["TopUpNeedsReview"] == IndexedValueType.INDEXED_VALUE_TYPE_BOOL
+    assert namespace.kept == timedelta(days=90)
+
+
+async def test_setting_up_twice_changes_nothing_the_second_time(namespace: FakeNamespace) -> None:
+    await set_up(namespace.client())
+    changes = namespace.changes
+    assert (await set_up(namespace.client())).added == ()
+    assert namespace.changes == changes
+
+
+async def test_a_longer_retention_is_left_alone(namespace: FakeNamespace) -> None:
+    namespace.kept = timedelta(days=365)
+    assert (await set_up(namespace.client())).retention_days == 365
+
+
+async def test_a_retention_that_can_not_be_raised_is_said_and_is_no_failure(namespace: FakeNamespace) -> None:
+    namespace.fixed = True
+    report = await set_up(namespace.client())
+    assert report.retention_days == 1
+    assert "not yours" in (report.retention_note or "")
