@@ -220,6 +220,7 @@ async def _stale_view(ref: str, described: WorkflowExecutionDescription) -> TopU
         needs_review=needs_review,
         environment=submission.environment,
         accepted_at=submission.accepted_at,
+        deliver_by=submission.deliver_by,
         metadata=request.metadata,
         stale=True,
     )

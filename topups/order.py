@@ -103,8 +103,7 @@ class Order(Model):
     @property
     def deliver_by(self) -> datetime:
         """No POST, first or repeated, leaves after this."""
-        within = self.request.deliver_within or DELIVER_WITHIN_DEFAULT
-        return self.accepted_at + timedelta(seconds=min(within, DELIVER_WITHIN_MAX))
+        return _deliver_by(self.request, self.accepted_at)
 
     def but(self, **changes: Any) -> Self:
         """Return the same order with some fields changed."""
@@ -161,6 +160,16 @@ class Submission(Model):
     request: TopUpRequest
     environment: Environment
     accepted_at: datetime
+
+    @property
+    def deliver_by(self) -> datetime:
+        """As the order has it, but for the moment between a client's clock and the server's."""
+        return _deliver_by(self.request, self.accepted_at)
+
+
+def _deliver_by(request: TopUpRequest, accepted_at: datetime) -> datetime:
+    within = request.deliver_within or DELIVER_WITHIN_DEFAULT
+    return accepted_at + timedelta(seconds=min(within, DELIVER_WITHIN_MAX))
 
 
 def accepted(
