@@ -19,6 +19,7 @@ async def test_an_order_is_prepared_sent_once_and_checked_until_it_is_delivered(
     assert [event.phase for event in result.timeline] == ["ACCEPTED", "PENDING", "HANDLING", "FULFILLED"]
 
 
+@pytest.mark.usefixtures("exact_clock")
 async def test_the_first_check_comes_5_s_after_the_send(stage: Stage) -> None:
     await stage.run()
     assert stage.provider.times("check") == [pytest.approx(5, abs=1)]
