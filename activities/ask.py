@@ -10,7 +10,10 @@ from topups.order import Order
 
 
 class Ask(Model):
-    """One order as the provider's client needs it. `amount` DZD; nothing leaves after `deliver_by`."""
+    """One order as the provider's client needs it. `amount` DZD; nothing leaves after `deliver_by`.
+
+    `held`: the order was on hold before, so it waits for the one that tries first.
+    """
 
     ref: str
     plan_code: str
@@ -21,6 +24,7 @@ class Ask(Model):
     topup_id: str | None
     deliver_by: datetime
     first_send_at: datetime | None
+    held: bool = False
 
     @classmethod
     def about(cls, order: Order) -> Self:
@@ -35,6 +39,7 @@ class Ask(Model):
             topup_id=order.topup_id,
             deliver_by=order.deliver_by,
             first_send_at=order.first_send_at,
+            held=order.holds > 0,
         )
 
     @property

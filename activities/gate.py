@@ -22,7 +22,7 @@ class _Closed:
 
 
 class Gate:
-    """Shared by all sends of one worker."""
+    """Shared by all sends of one worker; asked for orders that were on hold, told of every answer."""
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -41,6 +41,7 @@ class Gate:
         for reason, closed in concerned.items():
             wait = closed.next_probe_at - self._now()
             if wait > 0:
+                wait = min(wait, PROBE_EVERY_SECONDS)
                 return Held(reason=reason, why=f"{closed.why} (another order tries first)", retry_after=wait)
         for closed in concerned.values():
             closed.next_probe_at = self._now() + PROBE_MAX_SECONDS

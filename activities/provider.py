@@ -128,7 +128,7 @@ class ProviderActivities:
         if stranger is not None:
             return stranger
         amount = ask.amount or 0
-        closed = self._gate.refuse(amount)
+        closed = self._gate.refuse(amount) if ask.held else None
         if closed is not None:
             return closed
         answer = await self._post(ask, may_leave)

@@ -206,9 +206,15 @@ async def test_an_error_of_the_work_comes_out_of_the_beating(desk: Desk) -> None
 
 async def test_with_many_orders_held_for_money_one_tries_and_the_rest_wait(desk: Desk) -> None:
     desk.client.sends = [InsufficientBalance("too little money", code="NO_BALANCE")]
-    first, second = await desk.sends(), await desk.sends(ref="order-2", account=ACCOUNT)
+    first, second = await desk.sends(), await desk.sends(ref="order-2", account=ACCOUNT, held=True)
     assert (first.reason, first.left) == (HoldReason.BALANCE, True)
     assert (second.reason, second.left) == (HoldReason.BALANCE, False)
     assert "another order tries first" in second.why
     assert 0 < second.retry_after <= 30
     assert len(desk.client.sent) == 1
+
+
+async def test_a_new_order_is_not_kept_from_trying_by_another_ones_refusal(desk: Desk) -> None:
+    desk.client.sends = [InsufficientBalance("too little money", code="NO_BALANCE")]
+    await desk.sends()
+    assert (await desk.sends(ref="order-2", account=ACCOUNT)).kind == "accepted"
