@@ -7,17 +7,19 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import PolicyActivities, ProviderActivities
 from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
 from topups.client import TopUps, connect_temporal
-from topups.errors import SetupNeeded, TemporalUnreachable, TopUpError
+from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
 from topups.logs import set_up_logging
 from topups.models import Phase
 from topups.namespace import missing_search_attributes
@@ -119,8 +121,9 @@ async def watch_key(provider: OneClickDZ, topups: TopUps) -> None:
 async def _wake_held(topups: TopUps) -> None:
     try:
         async for row in topups.list(phase=Phase.ON_HOLD):
-            await topups.order(row.ref).recheck(by="worker")
-    except TopUpError as error:
+            with suppress(NotAllowed):
+                await topups.order(row.ref).recheck(by="worker")
+    except (TopUpError, RPCError) as error:
         log.warning("Orders on hold go on when their own wait ends: %s", error)
 
 

@@ -50,8 +50,10 @@ class Gate:
     def learn(self, amount: int, answer: SendAnswer) -> None:
         """Take the outcome of a send of `amount` DZD."""
         if isinstance(answer, Held) and answer.reason in GATED:
-            self._closed[answer.reason] = _Closed(answer.why, amount, self._now() + PROBE_EVERY_SECONDS)
-            if answer.left:
+            known = self._closed.get(answer.reason)
+            least = amount if known is None else min(amount, known.amount)
+            self._closed[answer.reason] = _Closed(answer.why, least, self._now() + PROBE_EVERY_SECONDS)
+            if answer.reason is HoldReason.BALANCE:
                 self._closed.pop(HoldReason.UNREACHABLE, None)
         elif isinstance(answer, OtherAccount) or (isinstance(answer, Held) and not answer.left):
             self._nothing_learned()

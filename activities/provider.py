@@ -163,7 +163,9 @@ class ProviderActivities:
             account = ask.account or await self._account()
             if account is None:
                 return NoAnswer(why="the provider doesn't say whose key this is")
-            return await self._search(ask, account)
+            found = await self._search(ask, account)
+            # The key's file may have changed in the middle of the search.
+            return await self._stranger(ask) or found
         except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
 
@@ -179,11 +181,14 @@ class ProviderActivities:
         return await self._search_list(ask, account)
 
     async def _search_list(self, ask: Ask, account: str) -> LookUpAnswer:
-        now = datetime.now(UTC)
+        # A slow clock here must not end the window before the order was made.
+        now = max(datetime.now(UTC), activity.info().started_time)
         since, until = (ask.first_send_at or now) - LIST_MARGIN, now + LIST_MARGIN
         ours: list[TopUpRecord] = []
         for number in range(1, PAGES_MAX + 1):
             page = await self._client.list_topups(page=number, since=since, until=until)
+            if page.page != number:
+                return NoAnswer(why="the provider answered with another page of its list")
             ours += [record for record in page.items if ref_is_ours(record.ref, ask.ref, account)]
             if number >= page.total_pages:
                 break

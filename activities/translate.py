@@ -5,6 +5,7 @@ from oneclickdz import (
     NothingCreated,
     NotSent,
     OneClickDZError,
+    RateLimited,
     Refused,
     TopUpRecord,
 )
@@ -46,4 +47,5 @@ def send_failure(error: OneClickDZError) -> observations.SendAnswer:
 
 def no_answer(error: OneClickDZError) -> observations.NoAnswer:
     """Return a read that says nothing about the order."""
-    return observations.NoAnswer(why=error.message, retry_after=error.retry_after or 0.0)
+    asked = not isinstance(error, RateLimited)
+    return observations.NoAnswer(why=error.message, asked=asked, retry_after=error.retry_after or 0.0)

@@ -72,7 +72,7 @@ def credentials(answer: Answer, said: Envelope) -> CredentialsRefused | None:
     A 401 counts whatever its body says; elsewhere the code must be listed.
     """
     named = said.code is not None and (said.code.startswith("IP_") or said.code == "API_DISABLED")
-    if answer.http != codes.UNAUTHORIZED and not (named and _listed_under(answer.http, codes.FORBIDDEN)):
+    if answer.http != codes.UNAUTHORIZED and not (named and answer.http == codes.FORBIDDEN):
         return None
     text = _what_to_set(said, answer.http)
     return CredentialsRefused(text, http=answer.http, code=said.code, retry_after=CLOSED_SECONDS)
@@ -115,12 +115,12 @@ def _send_failure(answer: Answer, said: Envelope, now: float) -> OneClickDZError
             http=http,
             code=code,
         )
-    if code in REFUSED and _listed_under(http, codes.BAD_REQUEST):
+    if code in REFUSED and http == codes.BAD_REQUEST:
         text = f"The provider refused the order ({code}): {said.message}"
         return Refused(text, http=http, code=code, details=said.details)
-    if code in NO_MONEY and _listed_under(http, codes.FORBIDDEN):
+    if code in NO_MONEY and http == codes.FORBIDDEN:
         return _no_money(answer, said)
-    if code in NOTHING_STARTED and not (codes.is_redirect(http) or http == codes.TOO_MANY_REQUESTS):
+    if code in NOTHING_STARTED and codes.is_error(http) and http != codes.TOO_MANY_REQUESTS:
         text = f"The provider started nothing ({code}). Send again later."
         return ProviderUnavailable(text, http=http, code=code, retry_after=retry_after(answer.headers, now=now))
     return _unclear(answer, said)
@@ -171,11 +171,6 @@ def _what_to_set(said: Envelope, http: int) -> str:
 
 def _label(answer: Answer, said: Envelope) -> str:
     return f"HTTP {answer.http}, {said.code or 'no code'}"
-
-
-def _listed_under(http: int, documented: int) -> bool:
-    # A refusal inside a 2xx is as plain as under its own status; under a 5xx the same words promise nothing.
-    return http == documented or codes.is_success(http)
 
 
 def _amount(value: object) -> float | None:

@@ -25,7 +25,7 @@ from topups.observations import (
     Refused,
 )
 from topups.order import Order, Refusal
-from topups.policy import UNANSWERED_MAX_SECONDS
+from topups.policy import LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
 
 Action = Literal["prepare", "send", "look_up", "check", "expire"]
 
@@ -60,10 +60,10 @@ def may_resend(order: Order, now: datetime) -> bool:
     """Only after a full ladder of misses in a row, with the same ref, in time, and nothing against it."""
     if order.phase is not Phase.CONFIRMING or not _resend_is_open(order, now):
         return False
-    ladder, sent_at, missed_at = order.policy.lookup_waits, order.last_send_at, order.last_checked_at
+    ladder, sent_at, missed_at = order.policy.lookup_waits, order.last_send_at, order.missed_at
     if sent_at is None or missed_at is None:
         return False
-    # The last miss must be late itself: people's rechecks make early ones, before a slow POST can show.
+    # The last miss must have been asked late itself: people's rechecks ask early, before a slow POST can show.
     return missed_at >= sent_at + timedelta(seconds=ladder[-1]) and order.misses >= len(ladder)
 
 
@@ -80,7 +80,7 @@ def begin(order: Order, action: Action, now: datetime) -> Order:
         return order
     order = order.but(last_request_at=now, resolution_asked=order.resolution is not None)
     if action != "send":
-        return order.but(checks=order.checks + 1)
+        return order.but(checks=order.checks + 1, asked_at=now)
     return order.but(
         phase=Phase.ACCEPTED if order.phase is Phase.ON_HOLD else order.phase,
         send_open=True,
@@ -183,8 +183,8 @@ def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: floa
 
 
 def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Order:
-    if seen.lost:
-        return order.due(now)
+    if seen.lost and order.unanswered < LOST_IN_A_ROW:
+        return order.but(unanswered=order.unanswered + 1).due(now)
     if order.phase.unsent:
         return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
     if order.topup_id is None:
@@ -196,7 +196,7 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
 
 
 def _missed(order: Order, seen: Missed, now: datetime) -> Order:
-    order = order.but(account=order.account or seen.account, last_checked_at=now)
+    order = order.but(account=order.account or seen.account, last_checked_at=now, missed_at=order.asked_at)
     if order.refusal is not None:
         return _reject(order, order.refusal, now)
     order = order.but(misses=order.misses + 1, lookups=order.lookups + 1, unanswered=0, review_reason=None)

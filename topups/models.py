@@ -74,7 +74,8 @@ class HoldReason(StrEnum):
 class Model(BaseModel):
     """Immutable, so that a decision about money is always a new value."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # An error of ours never repeats its input: that may be a phone number.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 def _not_a_phone(ref: str) -> str:
@@ -245,14 +246,14 @@ class TopUpRow(Model):
 class Recheck(Model):
     """Payload of the signal `recheck`: ask the provider now instead of at the next due time."""
 
-    by: str = "unknown"
+    by: str = Field(default="unknown", max_length=200)
 
 
 class Cancel(Model):
     """Payload of the update `cancel`."""
 
     reason: str = Field(min_length=1, max_length=500)
-    by: str = "unknown"
+    by: str = Field(default="unknown", max_length=200)
 
 
 class Resolve(Model):
@@ -260,14 +261,14 @@ class Resolve(Model):
 
     outcome: Outcome
     note: str = Field(min_length=1, max_length=500)
-    by: str = "unknown"
+    by: str = Field(default="unknown", max_length=200)
 
 
 class Reopening(Model):
     """Why an interrupted order was started again, and what its former run still knew."""
 
     note: str = Field(min_length=1, max_length=500)
-    by: str = "unknown"
+    by: str = Field(default="unknown", max_length=200)
     accepted_at: datetime
     topup_id: str | None = None
     account: str | None = None

@@ -99,11 +99,15 @@ class Missed(Model):
 
 
 class NoAnswer(Model):
-    """Says nothing about the order. `lost`: the worker died with it, so that it is due at once."""
+    """Says nothing about the order.
+
+    `lost`: the worker died with it, so that it is due at once. `asked`: false when our own rate limit kept it back.
+    """
 
     kind: Literal["no_answer"] = "no_answer"
     why: str
     lost: bool = False
+    asked: bool = True
     retry_after: float = 0.0
 
 

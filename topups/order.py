@@ -73,6 +73,8 @@ class Order(Model):
     unanswered: int = 0
     last_request_at: datetime | None = None
     last_checked_at: datetime | None = None
+    asked_at: datetime | None = None
+    missed_at: datetime | None = None
     unknown_since: datetime | None = None
 
     # holds

@@ -74,9 +74,11 @@ def settle(order: Order, seen: Observation, now: datetime) -> Order:
         return order
     if not order.resolution_asked:
         return order.due(now)
-    # Nobody looked: the worker died with it, or belongs to somebody else.
+    # Nobody looked: the worker died with it, belongs to somebody else, or had to keep within the rate limit.
     if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
         return order
+    if isinstance(seen, NoAnswer) and not seen.asked:
+        return order.due(now)
     if word.outcome == "NOT_CREATED" and order.topup_id is not None:
         return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {order.phase}")
     phase = Phase.REJECTED if word.outcome == "NOT_CREATED" else Phase(word.outcome)

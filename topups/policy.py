@@ -15,6 +15,8 @@ from topups.models import Model
 REQUEST_GAP_SECONDS = 5.0
 # Waits after checks that nobody answered grow to this, so that an outage is no herd.
 UNANSWERED_MAX_SECONDS = 60.0
+# So often is a request that a worker died with asked again at once; then it counts as unanswered.
+LOST_IN_A_ROW = 3
 # A person may declare "not delivered" only when a late request of ours can't be running any more.
 RESOLVE_AFTER_SEND_SECONDS = 900.0
 # An older REFUNDED record belongs to a former life of the ref.

@@ -87,6 +87,7 @@ class FakeClient:
     sent: list[dict[str, Any]] = field(default_factory=list)
     windows: list[tuple[datetime, datetime]] = field(default_factory=list)
     before_it_leaves: Callable[[], None] = lambda: None
+    while_it_lists: Callable[[], None] = lambda: None
     on_its_way: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     @property
@@ -116,6 +117,7 @@ class FakeClient:
     async def list_topups(self, *, page: int, since: datetime, until: datetime) -> TopUpPage:
         self.asked.append(f"list {page}")
         self.windows.append((since, until))
+        self.while_it_lists()
         return _answer(self.pages[min(page, len(self.pages)) - 1])
 
     async def plans(self) -> Catalogue:

@@ -77,7 +77,7 @@ async def test_an_order_that_was_never_sent_is_looked_for_in_the_last_ten_minute
 
 
 async def test_a_list_without_end_is_no_answer(desk: Desk) -> None:
-    desk.client.pages = [page(of=1_000)]
+    desk.client.pages = [page(number=number, of=1_000) for number in range(1, 60)]
     answer = await desk.looks_up()
     assert isinstance(answer, NoAnswer)
     assert len(desk.client.asked) == 52
@@ -89,7 +89,7 @@ async def test_a_miss_needs_an_answer_to_every_request(desk: Desk, kind: type[On
     error = kind("no answer", retry_after=7)
     desk.client.by_ref[REF if place == "bare" else PREFIXED] = error if place != "list" else NOT_FOUND
     desk.client.pages = [error]
-    assert await desk.looks_up() == NoAnswer(why="no answer", retry_after=7)
+    assert await desk.looks_up() == NoAnswer(why="no answer", asked=kind is not RateLimited, retry_after=7)
 
 
 async def test_a_list_that_is_not_found_is_no_answer(desk: Desk) -> None:
@@ -138,14 +138,14 @@ async def test_a_check_asks_by_the_id_alone(desk: Desk) -> None:
 @pytest.mark.parametrize("kind", [*SILENT, NotFound])
 async def test_a_check_without_a_record_says_nothing(desk: Desk, kind: type[OneClickDZError]) -> None:
     desk.client.by_id = kind("no answer")
-    assert await desk.checks() == NoAnswer(why="no answer")
+    assert await desk.checks() == NoAnswer(why="no answer", asked=kind is not RateLimited)
 
 
 @pytest.mark.parametrize("kind", SILENT)
 async def test_while_nobody_says_whose_key_it_is_nothing_is_asked(desk: Desk, kind: type[OneClickDZError]) -> None:
     desk.client.whose = kind("not confirmed")
-    assert await desk.checks() == NoAnswer(why="not confirmed")
-    assert await desk.looks_up() == NoAnswer(why="not confirmed")
+    assert await desk.checks() == NoAnswer(why="not confirmed", asked=kind is not RateLimited)
+    assert await desk.looks_up() == NoAnswer(why="not confirmed", asked=kind is not RateLimited)
     assert desk.client.asked == []
 
 
@@ -156,3 +156,13 @@ async def test_no_number_is_ever_logged(desk: Desk, caplog: pytest.LogCaptureFix
         await desk.looks_up()
     assert f"look_up {REF}: found (PENDING)" in caplog.text
     assert "0771234567" not in caplog.text
+
+
+async def test_a_page_that_was_not_asked_for_is_no_answer(desk: Desk) -> None:
+    desk.client.pages = [page(number=1, of=3)]
+    assert isinstance(await desk.looks_up(), NoAnswer)
+
+
+async def test_a_key_that_changes_in_the_middle_of_a_search_makes_no_miss(desk: Desk) -> None:
+    desk.client.while_it_lists = lambda: setattr(desk.client, "whose", "+213700000000")
+    assert isinstance(await desk.looks_up(), OtherAccount)

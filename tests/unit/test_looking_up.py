@@ -27,7 +27,7 @@ from tests.unit.story import (
 )
 from topups.lifecycle import may_resend
 from topups.models import Phase, Reopening
-from topups.observations import Missed, NoAnswer, Observation, OtherAccount, Refused
+from topups.observations import InDoubt, Missed, NoAnswer, Observation, OtherAccount, Refused
 from topups.policy import Policy
 
 LONG_AGO = BEGAN - timedelta(minutes=11)
@@ -274,3 +274,20 @@ def test_a_refusal_that_nobody_lets_us_make_sure_of_is_shown_to_a_person() -> No
     assert story.phase is Phase.CONFIRMING
     assert "ERR_PHONE" in (story.order.review_reason or "")
     assert story.looks_up(Missed()).order.error_code == "ERR_PHONE"
+
+
+def test_a_worker_lost_again_and_again_counts_as_no_answer() -> None:
+    story = sending().sees(InDoubt(why="…"))
+    for _ in range(12):
+        story.looks_up(NoAnswer(why="…", lost=True))
+    assert story.order.lookups > 0
+    assert (story.order.due_at - story.now).total_seconds() > 60
+
+
+def test_a_look_up_that_was_asked_early_and_answered_late_brings_no_resend() -> None:
+    story = sending().sees(InDoubt(why="…"))
+    for _ in range(3):
+        story.looks_up(Missed())
+    story = story.rechecked()
+    assert story.begins() == "look_up"
+    assert story.after(61).sees(Missed()).begins() == "look_up"

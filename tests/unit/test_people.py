@@ -24,7 +24,7 @@ from tests.unit.story import (
 )
 from topups import people
 from topups.models import Outcome, Phase, Reopening, Resolve
-from topups.observations import Observation, OtherAccount
+from topups.observations import NoAnswer, Observation, OtherAccount
 
 STRANGER = OtherAccount(why="a worker of another account took it")
 OUTCOMES: list[Outcome] = ["FULFILLED", "REFUNDED", "NOT_CREATED"]
@@ -221,3 +221,9 @@ def test_a_person_may_settle_a_duplicate_that_nobody_can_find() -> None:
 
 def test_an_order_that_was_taken_may_be_declared_refunded_at_once() -> None:
     assert sending().sees(ACCEPTED).why_not_resolve("REFUNDED") is None
+
+
+def test_a_word_is_not_taken_while_our_own_rate_limit_keeps_the_look_back() -> None:
+    story = unknown().resolved("REFUNDED").checks(NoAnswer(why="…", asked=False))
+    assert (story.phase, story.due_in) == (Phase.UNKNOWN_ERROR, 5)
+    assert story.checks(found("FULFILLED")).phase is Phase.FULFILLED
