@@ -6,12 +6,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from activities.ask import Ask
-from oneclickdz import Catalogue, DynamicPlan, FixedPlan, OneClickDZ
+from oneclickdz import Catalogue, DynamicPlan, FixedPlan, OneClickDZ, OneClickDZError
 from topups.observations import PlanRefused
 
 FRESH_SECONDS = 6 * 3_600
 # A refusal ends an order, so it is only given by a catalogue that is new.
 FRESH_FOR_REFUSAL_SECONDS = 60
+FAILED_SECONDS = 20
 
 
 class Plans:
@@ -22,6 +23,7 @@ class Plans:
         self._now = now
         self._lock = asyncio.Lock()
         self._known: tuple[float, Catalogue] | None = None
+        self._failed: tuple[float, OneClickDZError] | None = None
 
     async def amount_for(self, ask: Ask) -> int | PlanRefused | None:
         """Return the amount to send in DZD (None: a GETMENU without one), or why the plan refuses it."""
@@ -33,8 +35,18 @@ class Plans:
     async def _catalogue(self, max_age: float) -> Catalogue:
         async with self._lock:
             if self._known is None or self._now() - self._known[0] > max_age:
-                self._known = (self._now(), await self._client.plans())
+                self._known = (self._now(), await self._load())
             return self._known[1]
+
+    async def _load(self) -> Catalogue:
+        # With a catalogue that hangs, each order would wait its own 8 s behind all the others.
+        if self._failed is not None and self._now() - self._failed[0] < FAILED_SECONDS:
+            raise self._failed[1]
+        try:
+            return await self._client.plans()
+        except OneClickDZError as error:
+            self._failed = (self._now(), error)
+            raise
 
 
 def judge(ask: Ask, catalogue: Catalogue) -> int | PlanRefused | None:

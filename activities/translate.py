@@ -1,5 +1,8 @@
 """From the provider's words to observations. The table of what proves what is in docs/design.md."""
 
+import json
+from typing import Any
+
 from oneclickdz import (
     DuplicateRef,
     NothingCreated,
@@ -11,6 +14,10 @@ from oneclickdz import (
 )
 from topups import observations
 from topups.models import HoldReason, Offer
+
+OFFERS_MAX = 200
+OFFER_DEPTH_MAX = 10
+OFFER_LENGTH_MAX = 4_000
 
 
 def as_record(record: TopUpRecord) -> observations.Record:
@@ -25,8 +32,21 @@ def as_record(record: TopUpRecord) -> observations.Record:
         balance_amount=record.balance_amount,
         created_at=record.created_at,
         refund_message=record.refund_message,
-        suggested_offers=tuple(Offer.model_validate(offer.raw) for offer in record.suggested_offers) or None,
+        suggested_offers=tuple(Offer.model_validate(raw) for raw in _kept(record)) or None,
     )
+
+
+def _kept(record: TopUpRecord) -> list[dict[str, Any]]:
+    # An absurd offer must not keep the status from its order: too deep or too long a one is left out.
+    offers = [offer.raw for offer in record.suggested_offers[:OFFERS_MAX]]
+    return [raw for raw in offers if _depth(raw) <= OFFER_DEPTH_MAX and len(json.dumps(raw)) <= OFFER_LENGTH_MAX]
+
+
+def _depth(value: object, known: int = 0) -> int:
+    if known > OFFER_DEPTH_MAX or not isinstance(value, dict | list):
+        return known
+    inner = value.values() if isinstance(value, dict) else value
+    return max((_depth(one, known + 1) for one in inner), default=known + 1)
 
 
 def send_failure(error: OneClickDZError) -> observations.SendAnswer:

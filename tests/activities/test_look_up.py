@@ -166,3 +166,13 @@ async def test_a_page_that_was_not_asked_for_is_no_answer(desk: Desk) -> None:
 async def test_a_key_that_changes_in_the_middle_of_a_search_makes_no_miss(desk: Desk) -> None:
     desk.client.while_it_lists = lambda: setattr(desk.client, "whose", "+213700000000")
     assert isinstance(await desk.looks_up(), OtherAccount)
+
+
+async def test_an_absurd_offer_does_not_keep_the_status_from_its_order(desk: Desk) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"in": deep}
+    desk.client.by_id = record(status="REFUNDED", suggested_offers=[deep, {"plan_code": "FACTURE_DJEZZY"}])
+    found = await desk.checks()
+    assert found.record.status == "REFUNDED"
+    assert [offer.plan_code for offer in found.record.suggested_offers] == ["FACTURE_DJEZZY"]
