@@ -113,7 +113,14 @@ class OneClickDZ:
         body: dict[str, object] = {"plan_code": plan_code, "MSSIDN": phone, "ref": ref}
         if amount is not None:
             body["amount"] = amount
-        return await (await self._session()).send(body, may_leave)
+        session = await self._session()
+
+        def leave() -> None:
+            # Another call may have met a new key meanwhile: `account` must be that of the key which sends.
+            self._current = session
+            may_leave()
+
+        return await session.send(body, leave)
 
     async def check_id(self, topup_id: str) -> TopUpRecord:
         """The order with the provider's id. Raises NotFound or SaysNothing. Source: mobile/check-by-id."""
