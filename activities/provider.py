@@ -32,7 +32,7 @@ from topups.observations import (
     Prepared,
     SendAnswer,
 )
-from topups.records import prefixed, ref_is_ours
+from topups.records import newest, prefixed, ref_is_ours
 
 log = logging.getLogger("topups.activities")
 
@@ -82,6 +82,8 @@ class ProviderActivities:
             record = await self._client.check_id(ask.topup_id or "")
         except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
+        if record.id is None:
+            return NoAnswer(why="the provider answered with a record without a usable id")
         return Found(record=as_record(record))
 
     async def _stranger(self, ask: Ask) -> OtherAccount | None:
@@ -170,6 +172,7 @@ class ProviderActivities:
             return no_answer(error)
 
     async def _search(self, ask: Ask, account: str) -> LookUpAnswer:
+        ours: list[TopUpRecord] = []
         for form in (ask.ref, prefixed(ask.ref, account)):
             try:
                 record = await self._client.check_ref(form)
@@ -177,14 +180,16 @@ class ProviderActivities:
                 continue
             if not ref_is_ours(record.ref, ask.ref, account):
                 return NoAnswer(why="the provider answered with a record of another ref")
-            return Found(record=as_record(record), account=account)
-        return await self._search_list(ask, account)
+            if record.status != "REFUNDED":
+                return Found(record=as_record(record), account=account)
+            # It may be the end of a former life of the ref, with our own order beside it.
+            ours.append(record)
+        return await self._search_list(ask, account, ours)
 
-    async def _search_list(self, ask: Ask, account: str) -> LookUpAnswer:
+    async def _search_list(self, ask: Ask, account: str, ours: list[TopUpRecord]) -> LookUpAnswer:
         # A slow clock here must not end the window before the order was made.
         now = max(datetime.now(UTC), activity.info().started_time)
         since, until = (ask.first_send_at or now) - LIST_MARGIN, now + LIST_MARGIN
-        ours: list[TopUpRecord] = []
         for number in range(1, PAGES_MAX + 1):
             page = await self._client.list_topups(page=number, since=since, until=until)
             if page.page != number:
@@ -196,8 +201,7 @@ class ProviderActivities:
             return NoAnswer(why=f"the provider's list has more than {PAGES_MAX} pages")
         if not ours:
             return Missed(account=account)
-        newest = max(ours, key=lambda record: record.created_at or since)
-        return Found(record=as_record(newest), account=account)
+        return Found(record=newest([as_record(record) for record in ours], undated=since), account=account)
 
 
 def _told(action: str, ask: Ask, answer: A) -> A:

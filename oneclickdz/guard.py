@@ -27,7 +27,7 @@ class KeyGuard:
 
         Raises KeyClosed while the key may not be used; without ``trial`` also when a trial is due.
         """
-        key = self._state.key()
+        key = self._key()
         self._check_host()
         if key.code is None:
             self._check_unanswered(key)
@@ -100,9 +100,24 @@ class KeyGuard:
             if refusal.code == "IP_BLOCKED":
                 self._state.save(HostState(blocked_until=now + CLOSED_SECONDS))
 
+    def _key(self) -> KeyState:
+        key = self._state.key()
+        if max(key.closed_at, key.tried_at) <= self._now():
+            return key
+        # The clock was set back. How long the rest has lasted is unknown, so a whole one begins now.
+        with self._state.locked():
+            key, now = self._state.key(), self._now()
+            times = {"closed_at": min(key.closed_at, now), "tried_at": min(key.tried_at, now)}
+            key = key.model_copy(update=times)
+            self._state.save(key)
+            return key
+
     def _check_host(self) -> None:
         wait = self._state.host().blocked_until - self._now()
-        if 0 < wait <= CLOSED_SECONDS:
+        if wait > CLOSED_SECONDS:
+            wait = CLOSED_SECONDS
+            self._state.save(HostState(blocked_until=self._now() + wait))
+        if wait > 0:
             raise KeyClosed(
                 "The provider blocks this address (IP_BLOCKED); no key is tried.",
                 code="IP_BLOCKED",

@@ -65,9 +65,10 @@ class RateWindow:
             self._hold_locked(seconds)
 
     def _hold_locked(self, seconds: float) -> None:
-        key = self._state.key()
-        until = max(key.hold_until, self._now() + seconds)
-        self._state.save(key.model_copy(update={"hold_until": until}))
+        key, now = self._state.key(), self._now()
+        # One that ends later than the longest hold is from before the clock was set back, and would hide this one.
+        known = key.hold_until if key.hold_until <= now + RETRY_AFTER_MAX_SECONDS else now
+        self._state.save(key.model_copy(update={"hold_until": max(known, now + seconds)}))
 
     def _take(self, kind: Kind) -> float:
         with self._state.locked():

@@ -39,8 +39,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _as_id(text: str) -> str:
-    # The id becomes a segment of a path, where dots and blanks would mean something else.
-    if not text or len(text) > _LONGEST_ID or text in {".", ".."} or any(sign.isspace() for sign in text):
+    # The id becomes a segment of a path, where dots, slashes and blanks would mean something else.
+    if not text.strip(".") or len(text) > _LONGEST_ID or not text.isprintable() or set(text) & set(" /\\"):
         raise ValueError("not an id")
     return text
 
@@ -136,10 +136,10 @@ class TopUpRecord(WireModel):
     """One top-up. Source: api-reference/mobile/check-by-id; list items have the same shape.
 
     ``amount`` was ordered, ``balance_amount`` was debited. ``refund_message`` is Arabic, for the customer,
-    to be shown as it is.
+    to be shown as it is. ``id`` is None where the provider's can't be asked for.
     """
 
-    id: _Id = Field(alias="_id")
+    id: Annotated[_Id | None, _Odd] = Field(alias="_id")
     status: str = Field(min_length=1)
     ref: _Text = None
     plan_code: _Text = None

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
 from topups.errors import NotAllowed, NotConfirmed, OrderInterrupted, StillOpen, TemporalUnreachable
+from topups.former import Former, former
 from topups.models import (
     ActResult,
     Cancel,
@@ -184,18 +185,24 @@ class TopUpOrder:
     async def reopen(self, *, note: str, by: str | None = None) -> None:
         """Go on with an order whose run was terminated, timed out or failed. It looks up and never sends.
 
+        The account and the provider's id of the former run come from a worker, else from the run's history.
         Raises NotAllowed when the order is running or reached its end.
         """
         described = await self.describe()
         if described.status in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}:
             raise NotAllowed(f"{self.ref} was not broken off; there is nothing to reopen")
-        submission, last = await submission_of(described), await self._query()
+        submission = await submission_of(described)
+        last: TopUpView | Former | None = await self._query()
+        if last is None or last.account is None:
+            # Without it the first worker that looks would make the order its own account's.
+            with explained(ref=self.ref):
+                last = await former(self._client, described)
         reopening = Reopening(
             note=note,
             by=by or whoami(),
             accepted_at=submission.accepted_at,
-            topup_id=last.topup_id if last else None,
-            account=last.account if last else None,
+            topup_id=last.topup_id,
+            account=last.account,
         )
         given = TopUpInput(request=submission.request, environment=submission.environment, reopening=reopening)
         try:

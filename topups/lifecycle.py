@@ -179,7 +179,10 @@ def _duplicate(order: Order, now: datetime) -> Order:
 def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: float) -> Order:
     if order.send_open:
         order = _not_sent(order)
-    return _unanswered(order.but(review_reason=seen.why), now, chance)
+    order = order.but(review_reason=seen.why, unanswered=order.unanswered + 1)
+    # Nobody was asked, so what was due still is: a worker of the right account may take it next.
+    wait = min(order.policy.poll_wait(0, order.unanswered, chance), UNANSWERED_MAX_SECONDS)
+    return order.due(now + timedelta(seconds=wait))
 
 
 def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Order:

@@ -13,9 +13,12 @@ from topups.models import HoldReason, Model, Offer
 
 
 class Record(Model):
-    """The provider's record of an order. `created_at` UTC, amounts DZD; all but id and status may lack."""
+    """The provider's record of an order. `created_at` UTC, amounts DZD; all but the status may lack.
 
-    topup_id: str
+    `topup_id` is None where the provider's id is none that can be asked for.
+    """
+
+    topup_id: str | None
     status: str
     ref: str | None = None
     plan_code: str | None = None

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from topups.models import ActResult, Cancel, Phase, Resolve
-from topups.observations import NoAnswer, Observation, OtherAccount
+from topups.observations import Found, NoAnswer, Observation, OtherAccount
 from topups.order import Order
 from topups.policy import RESOLVE_AFTER_SEND_SECONDS
-from topups.records import finish
+from topups.records import finish, is_stale, veto
 
 
 def why_not_cancel(order: Order) -> str | None:
@@ -79,13 +79,23 @@ def settle(order: Order, seen: Observation, now: datetime) -> Order:
         return order
     if isinstance(seen, NoAnswer) and not seen.asked:
         return order.due(now)
-    if word.outcome == "NOT_CREATED" and order.topup_id is not None:
-        return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {order.phase}")
+    shown = _shown(order, seen) if word.outcome == "NOT_CREATED" else None
+    if shown is not None:
+        return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {shown}")
     phase = Phase.REJECTED if word.outcome == "NOT_CREATED" else Phase(word.outcome)
     order = order.but(resolved_by=word.by, resolved_note=word.note)
     if phase is Phase.REJECTED:
         order = order.but(error_code="NEVER_CREATED", error_message=word.note)
     return finish(order, phase, now, f"Resolved as {word.outcome}: {word.note}", by=word.by)
+
+
+def _shown(order: Order, seen: Observation) -> str | None:
+    """The provider's word on an order that exists there, though perhaps under an id that can't be asked for."""
+    if order.topup_id is not None:
+        return order.phase
+    if isinstance(seen, Found) and not is_stale(order, seen.record) and veto(order, seen.record) is None:
+        return seen.record.status[:40]
+    return None
 
 
 def recheck(order: Order, by: str, now: datetime) -> Order:

@@ -19,6 +19,9 @@ UNANSWERED_MAX_SECONDS = 60.0
 LOST_IN_A_ROW = 3
 # A person may declare "not delivered" only when a late request of ours can't be running any more.
 RESOLVE_AFTER_SEND_SECONDS = 900.0
+# Less than this would make a second send too easy. Asked of a worker's settings, not of `Policy`: orders under way
+# keep theirs.
+LOOKUP_WAITS_MIN, LAST_LOOKUP_MIN_SECONDS, MAX_RESENDS_MAX = 4, 30.0, 5
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
 

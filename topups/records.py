@@ -1,5 +1,6 @@
 """What a record of the provider proves about an order: whether it is ours, and what its status means."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from topups.models import Phase
@@ -25,6 +26,14 @@ def is_stale(order: Order, record: Record) -> bool:
     return record.created_at < order.accepted_at - timedelta(seconds=STALE_RECORD_SECONDS)
 
 
+def newest(records: Sequence[Record], undated: datetime) -> Record:
+    """Return the record that counts of several under one ref; one without a time is taken as made at `undated`.
+
+    Where no time tells, a REFUNDED one counts least: it may be the end of a former life of the ref.
+    """
+    return max(records, key=lambda record: (record.created_at or undated, record.status != "REFUNDED"))
+
+
 def veto(order: Order, record: Record) -> str | None:
     """Say why a record with our ref or id can't be this order's; None when nothing speaks against it."""
     if order.topup_id is None and not ref_is_ours(record.ref, order.request.ref, order.account):
@@ -43,6 +52,8 @@ def veto(order: Order, record: Record) -> str | None:
 
 def believe(order: Order, record: Record, now: datetime, chance: float) -> Order:
     """Return the order after the provider's own word on it; unknown words are never final."""
+    if record.topup_id is None and record.status not in {"FULFILLED", "REFUNDED"}:
+        return _without_id(order, record, now, chance)
     order = _adopt(order, record, now)
     match record.status:
         case "FULFILLED":
@@ -82,6 +93,14 @@ def _adopt(order: Order, record: Record, now: datetime) -> Order:
         error_message=None,
         last_checked_at=now,
     )
+
+
+def _without_id(order: Order, record: Record, now: datetime, chance: float) -> Order:
+    """The order exists, but only its ref can be asked for: it is looked up on, and never sent again."""
+    why = f"The provider shows it as {record.status[:40]!r} under an id that can't be asked for"
+    order = _adopt(order, record, now).but(no_more_sends=why, ref_was_taken=False, review_reason=why)
+    wait = order.policy.poll_wait(order.polls, 0, chance)
+    return order.moved(Phase.CONFIRMING, now, why).due(now + timedelta(seconds=wait))
 
 
 def _refund_note(order: Order) -> str:

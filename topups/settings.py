@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from topups.models import DELIVER_WITHIN_MAX, DELIVER_WITHIN_MIN, Environment
 from topups.order import DELIVER_WITHIN_DEFAULT
-from topups.policy import Policy
+from topups.policy import LAST_LOOKUP_MIN_SECONDS, LOOKUP_WAITS_MIN, MAX_RESENDS_MAX, Policy
 
 TASK_QUEUE = "topups"
 PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
@@ -69,6 +69,23 @@ class PolicySettings(BaseSettings):
     @classmethod
     def _split(cls, text: Any) -> Any:
         return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+    @field_validator("lookup_waits")
+    @classmethod
+    def _long_enough(cls, waits: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if waits is not None and not (len(waits) >= LOOKUP_WAITS_MIN and waits[-1] >= LAST_LOOKUP_MIN_SECONDS):
+            raise ValueError(
+                f"TOPUPS_LOOKUP_WAITS must be at least {LOOKUP_WAITS_MIN} waits, "
+                f"the last at least {LAST_LOOKUP_MIN_SECONDS:g} s"
+            )
+        return waits
+
+    @field_validator("max_resends")
+    @classmethod
+    def _few_enough(cls, resends: int | None) -> int | None:
+        if resends is not None and resends > MAX_RESENDS_MAX:
+            raise ValueError(f"TOPUPS_MAX_RESENDS must be at most {MAX_RESENDS_MAX}")
+        return resends
 
     def policy(self) -> Policy:
         """Return the policy. Raises pydantic's ValidationError for waits that make no sense."""

@@ -7,7 +7,18 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from topups.errors import NoSuchOrder, NotAllowed, SetupNeeded, TemporalUnreachable
 
-_GONE = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_GONE = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        # A server that dies in the middle of a call, has no disk, or is overrun.
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    }
+)
 
 
 @contextmanager

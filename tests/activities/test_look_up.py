@@ -62,6 +62,65 @@ async def test_of_two_records_under_one_ref_the_newest_counts(desk: Desk) -> Non
     assert found.record.status == "HANDLING"
 
 
+async def test_a_refunded_record_may_be_of_a_former_life_so_the_newest_of_all_places_counts(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    desk.client.by_ref[REF] = record(id="f" * 24, status="REFUNDED", created_at=now - timedelta(days=3))
+    desk.client.pages = [page(record(ref=PREFIXED, status="HANDLING", created_at=now))]
+    found = await desk.looks_up(first_send_at=now)
+    assert (found.record.topup_id, found.record.status, found.account) == (TOPUP_ID, "HANDLING", ACCOUNT)
+    assert desk.client.asked == [f"check-ref {REF}", f"check-ref {PREFIXED}", "list 1"]
+
+
+async def test_a_newer_record_under_the_other_form_of_the_ref_counts(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    desk.client.by_ref[REF] = record(id="f" * 24, status="REFUNDED", created_at=now - timedelta(minutes=4))
+    desk.client.by_ref[PREFIXED] = record(ref=PREFIXED, status="REFUNDED", created_at=now)
+    found = await desk.looks_up(first_send_at=now)
+    assert found.record.topup_id == TOPUP_ID
+
+
+async def test_a_newer_record_that_is_not_refunded_ends_the_search(desk: Desk) -> None:
+    desk.client.by_ref[REF] = record(id="f" * 24, status="REFUNDED", created_at=datetime.now(UTC) - timedelta(days=3))
+    desk.client.by_ref[PREFIXED] = record(ref=PREFIXED, status="FULFILLED", created_at=datetime.now(UTC))
+    found = await desk.looks_up()
+    assert (found.record.topup_id, found.record.status) == (TOPUP_ID, "FULFILLED")
+
+
+async def test_a_refunded_record_is_what_it_is_when_nothing_newer_is_ours(desk: Desk) -> None:
+    old = datetime.now(UTC) - timedelta(days=3)
+    desk.client.by_ref[REF] = record(status="REFUNDED", created_at=old)
+    desk.client.pages = [page(record(id="f" * 24, ref="order-7", created_at=datetime.now(UTC)))]
+    found = await desk.looks_up()
+    assert (found.record.topup_id, found.record.status, found.record.created_at) == (TOPUP_ID, "REFUNDED", old)
+
+
+async def test_where_no_time_tells_the_newest_a_record_that_is_not_refunded_counts(desk: Desk) -> None:
+    desk.client.by_ref[REF] = record(id="f" * 24, status="REFUNDED")
+    desk.client.pages = [page(record(status="HANDLING"))]
+    found = await desk.looks_up()
+    assert (found.record.topup_id, found.record.status) == (TOPUP_ID, "HANDLING")
+
+
+@pytest.mark.parametrize("kind", SILENT)
+async def test_a_refunded_record_alone_is_no_answer_while_the_list_is_silent(
+    desk: Desk, kind: type[OneClickDZError]
+) -> None:
+    desk.client.by_ref[REF] = record(status="REFUNDED", created_at=datetime.now(UTC))
+    desk.client.pages = [kind("no answer")]
+    assert isinstance(await desk.looks_up(), NoAnswer)
+
+
+async def test_a_record_whose_id_nobody_can_ask_for_is_found_by_its_ref(desk: Desk) -> None:
+    desk.client.by_ref[REF] = record(id="..")
+    found = await desk.looks_up()
+    assert (found.record.topup_id, found.record.status) == (None, "PENDING")
+
+
+async def test_a_check_answered_with_a_record_without_an_id_says_nothing(desk: Desk) -> None:
+    desk.client.by_id = record(id="..")
+    assert isinstance(await desk.checks(), NoAnswer)
+
+
 async def test_the_list_is_read_from_ten_minutes_before_the_first_send(desk: Desk) -> None:
     first_send = datetime.now(UTC) - timedelta(hours=2)
     await desk.looks_up(first_send_at=first_send)

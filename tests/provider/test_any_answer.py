@@ -37,7 +37,7 @@ CODES = [
 ]
 # No example is worth a failure because the machine is busy.
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-texts = st.text("a7é٣\ud800 -_.", max_size=5)
+texts = st.text("a7é٣\ud800 -_./\\", max_size=5)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts, lambda inner: st.lists(inner, max_size=3)
 )
@@ -80,6 +80,8 @@ def test_an_order_is_accepted_only_with_a_2xx_and_an_id(answer: Answer) -> None:
     if isinstance(outcome, SendAccepted):
         assert 200 <= answer.http < 300
         assert str(_said(answer)["data"]["topupId"]) == outcome.topup_id
+        assert outcome.topup_id.strip(".")
+        assert not set(outcome.topup_id) & set("/\\")
 
 
 @busy

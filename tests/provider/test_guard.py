@@ -239,6 +239,43 @@ async def test_a_key_closed_while_a_send_waits_stops_it_at_the_last_moment(
         await kit.client(transport=Closing()).send(**order)
 
 
+@pytest.mark.parametrize("back", [0.001, 10 * MINUTE, 600 * MINUTE])
+async def test_a_clock_set_back_begins_a_closed_keys_rest_anew(kit: Kit, guard: KeyGuard, back: float) -> None:
+    guard.refused(CredentialsRefused("no", http=401))
+    kit.clock.seconds -= back
+    for passed, left in ((0, 900), (899, 1)):
+        kit.clock.seconds += passed
+        with pytest.raises(KeyClosed) as caught:
+            guard.look()
+        assert caught.value.retry_after == pytest.approx(left)
+    kit.clock.seconds += 1
+    assert guard.look() is True
+
+
+async def test_a_clock_set_back_keeps_a_blocked_address_from_being_tried(
+    kit: Kit, provider: Provider, clock: Clock
+) -> None:
+    provider.say("/validate", error(403, "IP_BLOCKED"), whose_key())
+    provider.say(BALANCE, ok({"balance": 1}))
+    await refused(kit)
+    clock.seconds -= 60 * MINUTE
+    with pytest.raises(KeyClosed, match="IP_BLOCKED") as caught:
+        await kit.client(token="another-key").balance()
+    assert caught.value.retry_after == 15 * MINUTE
+    clock.seconds += 15 * MINUTE
+    assert await kit.client(token="another-key").balance() == 1
+
+
+async def test_a_clock_set_back_lengthens_no_rest_after_being_killed(kit: Kit, guard: KeyGuard) -> None:
+    for _ in range(3):
+        guard.begin()
+    kit.clock.seconds -= 60 * MINUTE
+    with pytest.raises(KeyClosed, match="killed 3 times"):
+        guard.look()
+    kit.clock.seconds += 15 * MINUTE
+    assert guard.look() is True
+
+
 async def test_damaged_state_counts_as_empty(kit: Kit, provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     provider.say(BALANCE, ok({"balance": 1}))
     assert await kit.client().balance() == 1

@@ -178,6 +178,22 @@ async def test_a_validate_told_to_slow_down_holds_too(kit: Kit, provider: Provid
     assert len(provider.requests) == 1
 
 
+async def test_a_retry_after_counts_after_the_clock_was_set_back_too(
+    kit: Kit, provider: Provider, clock: Clock
+) -> None:
+    provider.say(BALANCE, httpx.Response(429, headers={"Retry-After": "40"}))
+    client = kit.client()
+    with pytest.raises(SaysNothing):
+        await client.balance()
+    clock.seconds -= 3_600
+    window_forgets = 61
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await client.balance()
+        assert caught.value.retry_after == window_forgets
+    assert provider.count(BALANCE) == 1
+
+
 def test_a_limit_below_one_makes_no_sense(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rate_limit"):
         OneClickDZ(token="t", environment="sandbox", state_dir=tmp_path, rate_limit=0)

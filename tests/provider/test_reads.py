@@ -84,6 +84,16 @@ async def test_a_prefixed_ref_is_percent_encoded(kit: Kit) -> None:
     assert kit.provider.requests[-1].url.raw_path == b"/v3/mobile/check-ref/API-%2B213665983439-order%2F1"
 
 
+@pytest.mark.parametrize("odd", ["", ".", "..", "...", "a/b", "a\\b", "a b", "a\n", "a" * 129, None, ["a1"]])
+async def test_a_record_with_an_id_that_nobody_can_ask_for_is_read_without_one(kit: Kit, odd: object) -> None:
+    record = {**RECORD, "_id": odd}
+    kit.provider.say("/mobile/check-ref/r", ok(record))
+    assert (await kit.client().check_ref("r")).id is None
+    kit.provider.say("/mobile/list", ok({"items": [record], "pagination": PAGE}))
+    items = (await kit.client().list_topups()).items
+    assert [(item.id, item.status) for item in items] == [(None, "REFUNDED")]
+
+
 @pytest.mark.parametrize("text", ["", ".", ".."])
 async def test_a_ref_that_would_change_the_path_is_a_bug_of_the_caller(kit: Kit, text: str) -> None:
     with pytest.raises(ValueError, match="empty or dots"):

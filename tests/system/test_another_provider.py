@@ -47,7 +47,7 @@ NO_BALANCE = {"no-balance-at-first": Story((Trouble.NO_BALANCE,), life=SOON)}
 RESENT = {
     "a-page-of-html": Story((Trouble.BAD_GATEWAY,), life=SOON),
     "429-at-first": Story((Trouble.TOO_MANY,), life=SOON),
-    "committed-before-the-resend": Story((Trouble.COMMIT_LATER,), lag=20, list_lag=20),
+    "committed-before-the-resend": Story((Trouble.COMMIT_LATER,), lag=30, list_lag=30),
 }
 REFUNDED = {"another-plan-please": Story(life=REFUND, offers=True), "the-offers": Story(life=REFUND, offers=True)}
 SOMEBODY_ELSES = {"somebody-elses-ref": Story()}
@@ -74,7 +74,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Shop:
-    """Workers of two tempers: the default waits, and looking up three times within 20 s before sending again."""
+    """Workers of two tempers: the default waits, and looking up for 30 s instead of 60 s before sending again."""
 
     stage: Stage
     provider: OtherProvider
@@ -84,7 +84,7 @@ class Shop:
     @classmethod
     async def on(cls, stage: Stage, provider: OtherProvider) -> "Shop":
         patient = started(stage, provider, "patient")
-        hasty = started(stage, provider, "hasty", TOPUPS_LOOKUP_WAITS="5,10,20")
+        hasty = started(stage, provider, "hasty", TOPUPS_LOOKUP_WAITS="5,10,20,30")
         return cls(stage, provider, *await asyncio.gather(patient, hasty))
 
     def topups(self, ref: str) -> TopUps:

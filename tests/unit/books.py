@@ -89,5 +89,7 @@ class Books:
             self.misses.append(now)
         elif (record.ref, record.phone) == (REF, PHONE):
             self.topup_id, self.may_exist = record.topup_id, True
+            # What is looked up by its ref alone must never be sent under it again.
+            self.forbidden = self.forbidden or record.topup_id is None
         else:
             self.forbidden = True

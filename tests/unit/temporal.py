@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -35,6 +38,8 @@ class FakeRun:
     update: Any = None
     updated: Any = None
     words: list[tuple[str, Any, str | None]] = field(default_factory=list)
+    run_id: str = "run-1"
+    history: list[HistoryEvent] | RPCError = field(default_factory=list)
 
     @property
     def typed_search_attributes(self) -> TypedSearchAttributes:
@@ -70,6 +75,10 @@ class FakeHandle:
     async def query(self, name: str, **_: Any) -> Any:
         return _given(self._run.query)
 
+    async def fetch_history_events(self) -> AsyncIterator[HistoryEvent]:
+        for event in _given(self._run.history):
+            yield event
+
     async def signal(self, name: str, word: Any) -> None:
         self._run.words.append((name, word, None))
 
@@ -91,6 +100,7 @@ class FakeTemporal:
     runs: dict[str, FakeRun] = field(default_factory=dict)
     trouble: Exception | None = None
     queries: list[str] = field(default_factory=list)
+    data_converter: DataConverter = pydantic_data_converter
 
     async def start_workflow(self, name: str, given: Any, **options: Any) -> None:
         if self.trouble is not None:

@@ -35,6 +35,7 @@ ODD: list[dict[str, object]] = [
     {"phone": "0550000000"},
     {"ref": "order-7"},
     {"topup_id": "f" * 24},
+    {"topup_id": None},
     {"created_at": BEGAN - timedelta(days=2)},
 ]
 LATENESS = st.sampled_from([0.0] * 20 + [0.3, 61.0, 2_000.0])

@@ -11,6 +11,7 @@ from tests.unit.story import (
     NO_ANSWER,
     PREPARED,
     TOPUP_ID,
+    Story,
     found,
     in_doubt,
     new_order,
@@ -187,7 +188,21 @@ def test_a_worker_of_another_account_changes_nothing_but_needs_review() -> None:
     story = pending().checks(STRANGER)
     assert (story.phase, story.order.review_reason) == (Phase.PENDING, STRANGER.why)
     assert story.checks(found("PENDING")).order.view().needs_review is False
-    assert unknown().checks(STRANGER).due_in == 300
+
+
+@pytest.mark.parametrize("story", [pending(), pending().checks(*[found("PENDING")] * 70), unknown(), in_doubt()])
+def test_an_order_that_a_stranger_took_comes_back_after_5_seconds_growing_to_60(story: Story) -> None:
+    waits = []
+    for _ in range(6):
+        story.begins()
+        waits.append(story.sees(STRANGER).due_in)
+    assert waits == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_daily_check_that_a_stranger_took_is_made_soon_and_the_next_one_a_day_later() -> None:
+    story = unknown().checks(STRANGER, found("UNKNOWN_ERROR"))
+    assert story.seconds == 5 + DAY + 5
+    assert story.due_in == DAY - 5
 
 
 def test_a_record_with_another_id_is_not_believed() -> None:

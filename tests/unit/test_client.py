@@ -60,7 +60,17 @@ async def test_the_same_ref_in_another_environment_is_a_conflict(temporal: FakeT
         await temporal.topups(environment="production").submit(request())
 
 
-@pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED])
+@pytest.mark.parametrize(
+    "status",
+    [
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        # a server killed in the middle of the call, and one without disk
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    ],
+)
 async def test_a_server_that_is_gone_says_that_submitting_again_is_safe(
     temporal: FakeTemporal, status: RPCStatusCode
 ) -> None:

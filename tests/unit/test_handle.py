@@ -1,12 +1,15 @@
 """One order, as its caller holds it: waiting, viewing, acting."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import (
     RPCTimeoutOrCancelledError,
     WorkflowExecutionStatus,
     WorkflowFailureError,
+    WorkflowHistory,
     WorkflowUpdateFailedError,
 )
 from temporalio.exceptions import ApplicationError, TerminatedError
@@ -19,6 +22,7 @@ from topups.handle import TopUpOrder, whoami
 from topups.models import ActResult, Phase, TopUpResult
 from topups.temporal_errors import explained
 
+HISTORIES = Path(__file__).parents[1] / "replay" / "histories" / "0.1.0"
 BROKEN = [WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT]
 RESULT = TopUpResult(**pending().checks(found("FULFILLED")).order.view().model_dump())
 TAKEN = ActResult(taken=True, why="cancelled", view=new_order().view())
@@ -37,6 +41,11 @@ async def order(temporal: FakeTemporal) -> TopUpOrder:
 @pytest.fixture
 def run(order: TopUpOrder, temporal: FakeTemporal) -> FakeRun:
     return temporal.runs[f"topup-{order.ref}"]
+
+
+def recorded(name: str) -> list[HistoryEvent]:
+    """A real run's history."""
+    return list(WorkflowHistory.from_json(name, (HISTORIES / f"{name}.json").read_text()).events)
 
 
 async def act(order: TopUpOrder) -> ActResult:
@@ -161,12 +170,53 @@ async def test_a_broken_order_is_reopened_with_what_its_former_run_knew(
     assert (await order.view()).phase is Phase.CONFIRMING
 
 
-async def test_a_broken_order_is_reopened_without_a_worker_too(
+WHOSE = "+213665983439"
+
+
+@pytest.mark.parametrize(
+    ("history", "known"),
+    [
+        ("terminated_and_reopened.1", (WHOSE, "6b0501d60071e4ea70aa4ecd")),
+        ("terminated_and_reopened.2", (WHOSE, "6b0501d60071e4ea70aa4ecd")),
+        ("in_many_runs.2", (WHOSE, "6b0501d6aaf092ff53c84d35")),
+        ("lost_send_found.1", (WHOSE, None)),
+        ("cancelled_on_hold.1", (WHOSE, None)),
+        ("refused_by_the_catalogue.1", (None, None)),
+    ],
+)
+async def test_a_broken_order_is_reopened_without_a_worker_by_what_its_history_knew(
+    order: TopUpOrder, run: FakeRun, temporal: FakeTemporal, history: str, known: tuple[str | None, str | None]
+) -> None:
+    run.status, run.query = BROKEN[0], rpc_error(RPCStatusCode.UNAVAILABLE)
+    run.history = recorded(history)
+    await order.reopen(note="terminated by mistake")
+    reopening = temporal.runs["topup-order-1042"].started["given"].reopening
+    assert (reopening.account, reopening.topup_id) == known
+
+
+async def test_a_broken_order_whose_history_is_gone_is_reopened_all_the_same(
     order: TopUpOrder, run: FakeRun, temporal: FakeTemporal
 ) -> None:
     run.status, run.query = BROKEN[0], rpc_error(RPCStatusCode.UNAVAILABLE)
+    run.history = rpc_error(RPCStatusCode.NOT_FOUND, "history not found")
     await order.reopen(note="terminated by mistake")
-    assert temporal.runs["topup-order-1042"].started["given"].reopening.topup_id is None
+    reopening = temporal.runs["topup-order-1042"].started["given"].reopening
+    assert (reopening.account, reopening.topup_id) == (None, None)
+
+
+async def test_a_history_that_nobody_gives_reopens_nothing(order: TopUpOrder, run: FakeRun) -> None:
+    run.status, run.query = BROKEN[0], rpc_error(RPCStatusCode.UNAVAILABLE)
+    run.history = rpc_error(RPCStatusCode.UNAVAILABLE)
+    with pytest.raises(TemporalUnreachable, match="again is safe"):
+        await order.reopen(note="terminated by mistake")
+
+
+async def test_what_the_history_knew_of_the_account_counts_where_the_worker_never_heard_of_it(
+    order: TopUpOrder, run: FakeRun, temporal: FakeTemporal
+) -> None:
+    run.status, run.query, run.history = BROKEN[0], new_order().view(), recorded("lost_send_found.1")
+    await order.reopen(note="terminated by mistake")
+    assert temporal.runs["topup-order-1042"].started["given"].reopening.account == WHOSE
 
 
 async def test_an_order_that_was_not_broken_is_not_reopened(order: TopUpOrder, run: FakeRun) -> None:
@@ -200,7 +250,7 @@ def test_only_a_failed_connection_is_a_server_that_can_not_be_reached() -> None:
 
 
 def test_an_error_that_nobody_foresaw_comes_out_as_it_is() -> None:
-    error = rpc_error(RPCStatusCode.INTERNAL, "panic")
+    error = rpc_error(RPCStatusCode.DATA_LOSS, "panic")
     with pytest.raises(type(error)) as caught, explained():
         raise error
     assert caught.value is error

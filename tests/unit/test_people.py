@@ -169,6 +169,18 @@ def test_never_created_is_not_taken_when_the_fresh_look_finds_the_order() -> Non
     assert story.begins() == "check"
 
 
+def test_a_look_that_a_stranger_took_is_made_again_while_the_person_waits() -> None:
+    story = unknown().after(3_600).resolved("REFUNDED").checks(STRANGER)
+    assert (story.phase, story.due_in) == (Phase.UNKNOWN_ERROR, 5)
+    assert story.checks(found("FULFILLED")).phase is Phase.FULFILLED
+
+
+def test_never_created_is_not_taken_when_the_fresh_look_shows_a_record_without_an_id() -> None:
+    story = in_doubt().after(900).resolved("NOT_CREATED").looks_up(found("PENDING", topup_id=None))
+    assert (story.phase, story.order.resolution) == (Phase.CONFIRMING, None)
+    assert "the provider has it as PENDING" in story.order.timeline[-1].note
+
+
 @pytest.mark.parametrize("nobody_looked", [LOST, STRANGER])
 def test_a_look_that_never_happened_does_not_end_the_order(nobody_looked: Observation) -> None:
     story = in_doubt().resolved("FULFILLED").looks_up(nobody_looked)

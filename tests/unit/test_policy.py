@@ -69,14 +69,48 @@ def test_the_ladder_of_look_ups_ends() -> None:
 
 def test_every_wait_is_a_setting_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(PolicySettings.model_fields) == set(Policy.model_fields)
-    monkeypatch.setenv("TOPUPS_LOOKUP_WAITS", "1, 2,30")
+    monkeypatch.setenv("TOPUPS_LOOKUP_WAITS", "1, 2,3,30")
     monkeypatch.setenv("TOPUPS_POLL_COUNT", "7")
     policy = PolicySettings().policy()
-    assert (policy.lookup_waits, policy.poll_count, policy.hold_max) == ((1, 2, 30), 7, 300)
+    assert (policy.lookup_waits, policy.poll_count, policy.hold_max) == ((1, 2, 3, 30), 7, 300)
 
 
 def test_the_waits_may_be_given_as_numbers_too() -> None:
-    assert PolicySettings(lookup_waits=(1.0, 2.0)).policy().lookup_waits == (1, 2)
+    assert PolicySettings(lookup_waits=(1.0, 2.0, 3.0, 30.0)).policy().lookup_waits == (1, 2, 3, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOPUPS_LOOKUP_WAITS", "5,10,60"),
+        ("TOPUPS_LOOKUP_WAITS", "60"),
+        ("TOPUPS_LOOKUP_WAITS", "5,10,20,29.9"),
+        ("TOPUPS_LOOKUP_WAITS", "30,10,20,5"),
+        ("TOPUPS_LOOKUP_WAITS", ""),
+        ("TOPUPS_LOOKUP_WAITS", "5,10,20,nan"),
+        ("TOPUPS_MAX_RESENDS", "6"),
+    ],
+)
+def test_no_setting_makes_a_second_send_easier_than_the_protocol_allows(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.removeprefix("TOPUPS_").lower()):
+        PolicySettings().policy()
+
+
+@pytest.mark.parametrize(("name", "value"), [("TOPUPS_LOOKUP_WAITS", "5,6"), ("TOPUPS_MAX_RESENDS", "9")])
+def test_a_setting_that_would_send_too_easily_says_its_bound(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=rf"{name} .*at (least 4 waits, the last at least 30 s|most 5)"):
+        PolicySettings().policy()
+
+
+def test_an_order_under_way_with_a_shorter_ladder_is_still_read() -> None:
+    old = Policy(lookup_waits=(5.0, 6.0), max_resends=9)
+    assert Policy.model_validate_json(old.model_dump_json()) == old
 
 
 @pytest.mark.parametrize(("name", "value"), [("TOPUPS_POLL_MIN", "60"), ("TOPUPS_HOLD_MAX", "1")])

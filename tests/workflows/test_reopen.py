@@ -1,11 +1,15 @@
 """Orders whose run was broken off: they go on by looking up, and never send again."""
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
-from tests.workflows.provider import LOST, MISSED, TOPUP_ID, says
+from tests.workflows.provider import ACCOUNT, LOST, MISSED, TOPUP_ID, ScriptedProvider, says
 from tests.workflows.stage import HOUR, Stage
-from topups import HoldReason, NotAllowed, OrderInterrupted, Phase, TopUpOrder
+from topups import HoldReason, NotAllowed, OrderInterrupted, Phase, TopUpOrder, TopUps
 from topups.observations import Held
+from topups.settings import TASK_QUEUE, ClientSettings
+from workflows import TopUp
 
 
 async def _broken_off(stage: Stage, phase: Phase) -> TopUpOrder:
@@ -46,6 +50,19 @@ async def test_a_reopened_order_still_knows_when_it_was_accepted_and_its_id(stag
     assert (result.phase, result.topup_id, result.account) == (Phase.FULFILLED, TOPUP_ID, before.account)
     assert abs((result.accepted_at - before.accepted_at).total_seconds()) < 1
     assert stage.provider.order_of_asking == ["prepare", "send", "check"]
+
+
+async def test_an_order_reopened_without_a_worker_still_belongs_to_its_account(env: WorkflowEnvironment) -> None:
+    provider, topups = ScriptedProvider(), TopUps(env.client, ClientSettings())
+    provider.follow("send", LOST)
+    stage = Stage(env, provider, topups)
+    async with Worker(env.client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=provider.activities):
+        order = await _broken_off(stage, Phase.CONFIRMING)
+    await order.reopen(note="terminated by mistake")
+    async with Worker(env.client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=provider.activities):
+        view = await stage.until(order, lambda view: view.checks > 0)
+    assert (view.account, view.topup_id) == (ACCOUNT, None)
+    assert [asked.ask.account for asked in provider.asked if asked.name == "look_up"][-1] == ACCOUNT
 
 
 async def test_even_an_order_on_hold_is_not_sent_when_it_was_reopened(stage: Stage) -> None:
