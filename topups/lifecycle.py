@@ -191,8 +191,10 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
     if order.phase.unsent:
         return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
     if order.topup_id is None:
+        if not seen.asked:
+            return _kept_back(order, now, chance, seen.retry_after)
         return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
-    order = order.but(polls=order.polls + 1)
+    order = order.but(polls=order.polls + seen.asked)
     if order.polls >= order.policy.poll_count:
         order = order.but(review_reason=order.review_reason or f"Not final after {order.polls} checks")
     return _unanswered(order, now, chance, at_least=seen.retry_after)
@@ -271,7 +273,7 @@ def _look_again(order: Order, now: datetime) -> Order:
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
     if order.refusal is not None:
         order = order.but(review_reason=f"{order.refusal.code}, but nobody answers whether an earlier run used the ref")
-    again = order.policy.lookup_waits[-1] * 2.0 ** min(order.unanswered, 8)
+    again = order.policy.lookup_waits[-1] * 2.0 ** min(max(order.unanswered - 1, 0), 8)
     return order.due(now + timedelta(seconds=min(again, order.policy.slow_poll)))
 
 
@@ -279,7 +281,16 @@ def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float =
     order = order.but(unanswered=order.unanswered + 1)
     if order.phase is Phase.UNKNOWN_ERROR:
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
-    # Spread, or all orders that wait for the rate limit come back at once.
-    asked = min(at_least, UNANSWERED_MAX_SECONDS) * (1 + chance / 4)
-    wait = max(order.policy.poll_wait(order.polls, order.unanswered, chance), asked)
+    wait = max(order.policy.poll_wait(order.polls, order.unanswered, chance), _spread(at_least, chance))
     return order.due(now + timedelta(seconds=wait))
+
+
+def _kept_back(order: Order, now: datetime, chance: float, retry_after: float) -> Order:
+    """Our own rate limit kept a look-up back: nobody was asked, so the same rung of the ladder is still due."""
+    wait = max(order.policy.poll_wait(0, 0, chance), _spread(retry_after, chance))
+    return order.due(now + timedelta(seconds=wait))
+
+
+def _spread(seconds: float, chance: float) -> float:
+    """Or all orders that wait for the rate limit come back at once."""
+    return min(seconds, UNANSWERED_MAX_SECONDS) * (1 + chance / 4)

@@ -3,6 +3,7 @@
 Amounts are whole DZD unless a field says otherwise; times are UTC.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -95,6 +96,7 @@ Ref = Annotated[StrictStr, Field(pattern=r"\A[A-Za-z0-9_-]{1,64}\z"), AfterValid
 PlanCode = Annotated[StrictStr, Field(pattern=r"\A[A-Za-z0-9_]{1,64}\z")]
 Phone = Annotated[StrictStr, Field(max_length=40, repr=False), AfterValidator(normalise)]
 
+_FIELD_NAME = re.compile(r"[A-Za-z_]{1,40}")
 _SENTENCES = {
     "ref": "1 to 64 of the characters A-Z a-z 0-9 _ -",
     "plan_code": "1 to 64 of the characters A-Z a-z 0-9 _",
@@ -148,9 +150,14 @@ class TopUpRequest(Model):
 def _problems(error: ValidationError) -> dict[str, str]:
     found: dict[str, str] = {}
     for problem in error.errors(include_url=False, include_input=False):
-        field = str(problem["loc"][0]) if problem["loc"] else "order"
+        field = _named(str(problem["loc"][0])) if problem["loc"] else "order"
         found.setdefault(field, _sentence(field, problem["type"], problem["msg"]))
     return found
+
+
+def _named(field: str) -> str:
+    # An unknown field came from outside: its name may be anything, also a phone number.
+    return field if _FIELD_NAME.fullmatch(field) else "a field"
 
 
 def _sentence(field: str, kind: str, message: str) -> str:

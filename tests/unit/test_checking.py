@@ -256,3 +256,9 @@ def test_nothing_is_asked_before_it_is_due() -> None:
     story = pending()
     assert story.after(4.9).step() == Wait(until=story.order.due_at)
     assert story.after(0.1).step() == "check"
+
+
+def test_a_check_that_our_own_rate_limit_kept_back_is_none_of_the_sixty() -> None:
+    kept_back = NoAnswer(why="the request limit is reached", asked=False, retry_after=13)
+    story = pending().checks(*[kept_back] * 70)
+    assert (story.order.polls, story.order.review_reason) == (0, None)

@@ -95,6 +95,17 @@ def test_look_ups_without_an_answer_slow_down_to_one_in_300_seconds() -> None:
     assert story.due_in == 300
 
 
+def test_a_look_up_that_our_own_rate_limit_kept_back_is_still_due() -> None:
+    kept_back = NoAnswer(why="the request limit is reached", asked=False, retry_after=13)
+    story = in_doubt().looks_up(*[kept_back] * 3, *[MISSED] * 4)
+    assert [at for action, at in story.begun if action == "look_up"] == [5, 18, 31, 44, 49, 54, 60]
+
+
+def test_after_one_look_up_without_an_answer_at_the_end_of_the_ladder_the_next_comes_in_a_minute() -> None:
+    story = in_doubt().looks_up(MISSED, MISSED, MISSED, NO_ANSWER)
+    assert story.due_in == 60
+
+
 def test_a_look_up_that_died_with_its_worker_counts_for_nothing_and_is_repeated() -> None:
     story = in_doubt().looks_up(LOST)
     assert (story.order.lookups, story.order.misses, story.due_in) == (0, 0, 5)

@@ -1,0 +1,5 @@
+"""How much bad input: `pytest tests/bad_input --hypothesis-profile=thorough` for thousands of each kind."""
+
+from hypothesis import settings
+
+settings.register_profile("thorough", max_examples=1_500)
