@@ -53,6 +53,8 @@ KEYS = {
         Key("other-production-key", OTHER_USERNAME, "PRODUCTION"),
         Key("readonly-key", FIRST_USERNAME, "SANDBOX", scope="READ-ONLY"),
         Key("disabled-key", FIRST_USERNAME, "SANDBOX", is_enabled=False),
+        # Further keys of the first account, for whoever changes keys while orders are under way.
+        *(Key(f"sandbox-key-{number}", FIRST_USERNAME, "SANDBOX") for number in range(2, 1_000)),
     )
 }
 

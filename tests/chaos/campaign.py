@@ -1,0 +1,158 @@
+"""Plays a plan on a ground, lets everything settle, and writes down what our side says of every order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.chaos import answers, clocks, kills, machines, people
+from tests.chaos.diary import Diary, Tail
+from tests.chaos.ground import UNKNOWN_RECHECK_SECONDS, Ground
+from tests.chaos.plan import Plan, Round, Scale
+from tests.chaos.replaying import replay_all
+from topups import TopUpView
+
+Play = Callable[[Ground, Round], Awaitable[None]]
+
+SETTLE_SECONDS = 120.0
+AFTER_OUTAGE_SECONDS = 900.0
+STORIES_AT_ONCE = 6
+LOOK_SECONDS = 2.0
+VIEWS_AT_ONCE = 20
+
+PLAYS: dict[str | tuple[str, str], Play] = {
+    "F1": kills.workers_killed,
+    "F2": kills.server_killed,
+    "F3": kills.everybody_killed,
+    "F4": answers.broken,
+    "F5": answers.errors,
+    ("F5", "refused-key"): machines.refused_key,
+    ("F5", "blocked-address"): machines.blocked_address,
+    "F6": answers.late_or_hidden,
+    "F7": answers.odd_words,
+    "F9": clocks.frozen,
+    "F10": clocks.wrong_clock,
+    ("F10", "day-skipped"): clocks.day_skipped,
+    "F11": people.hundredfold,
+    "F12": machines.deploys,
+    ("F13", "full-disk"): machines.full_disk,
+    ("F13", "no-memory"): machines.no_memory,
+    "F14": people.forgotten,
+    ("F15", "words-in-a-send"): people.words_in_a_send,
+    ("F15", "raw-cancel"): people.raw_cancel,
+    ("F15", "terminated"): people.terminated,
+    "F16": machines.stranger,
+}
+
+
+class Campaign:
+    """One plan on one ground. `say` tells how far it is; `patience`, seconds, is how long it may take to settle."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        plan: Plan,
+        scale: Scale,
+        say: Callable[[str], None],
+        *,
+        patience: float | None = None,
+    ) -> None:
+        self._ground = ground
+        self._plan = plan
+        self._scale = scale
+        self._say = say
+        had_outage = any(each.fault == "F8" for each in plan.rounds)
+        self._patience = patience or (AFTER_OUTAGE_SECONDS if had_outage else SETTLE_SECONDS)
+        self._stories = asyncio.Semaphore(STORIES_AT_ONCE)
+
+    async def run(self) -> None:
+        """Play every round, then settle. Raises whatever a round could not do."""
+        ground = self._ground
+        ground.diary.write(kind="begin", seed=self._plan.seed, digest=self._plan.digest, rules=self.rules)
+        await ground.start()
+        await ground.man(2)
+        beside: list[asyncio.Task[None]] = []
+        for each in self._plan.rounds:
+            if each.beside:
+                await self._stories.acquire()
+                beside.append(asyncio.create_task(self._beside(each)))
+                continue
+            if each.fault == "F8":
+                # The stories' faults live in the provider's memory.
+                await asyncio.gather(*beside)
+            await self._play(each)
+        await asyncio.gather(*beside)
+        await ground.all_over()
+        await self._settle()
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What the judge has to know of this run."""
+        return {
+            "settle_seconds": self._patience,
+            "rate_limits": {"sandbox-key": self._ground.rate_limit},
+            "unknown_recheck_seconds": UNKNOWN_RECHECK_SECONDS,
+            "watched_keys": [machines.key_of(each) for each in self._plan.rounds if each.fault == "F5"],
+        }
+
+    async def _beside(self, each: Round) -> None:
+        try:
+            await self._play(each)
+        finally:
+            self._stories.release()
+
+    async def _play(self, each: Round) -> None:
+        started = asyncio.get_running_loop().time()
+        self._ground.diary.write(kind="round", number=each.number, fault=each.fault, window=each.window)
+        match each.fault, each.window:
+            case "F8", _:
+                await clocks.outage(self._ground, each, self._scale.outage)
+            case _, "long-history":
+                await machines.long_history(self._ground, each, self._scale.long_history)
+            case kind:
+                await (PLAYS.get(kind) or PLAYS[each.fault])(self._ground, each)
+        seconds = asyncio.get_running_loop().time() - started
+        self._say(f"round {each.name}: {len(each.orders)} orders, {seconds:.1f} s")
+
+    async def _settle(self) -> None:
+        ground = self._ground
+        await ground.desk.lift()
+        await ground.desk.let_all_go()
+        await ground.start_server()
+        await ground.start_client()
+        await ground.man(2)
+        ground.diary.write(kind="faults_stop")
+        handed = Tail(ground.folder / "handed.jsonl")
+        await ground.until(lambda: not handed.refs - ground.acknowledged.refs, 60, "every order's acknowledgement")
+        views = await self._views()
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while asyncio.get_running_loop().time() < deadline and (waiting := [v for v in views.values() if _moves(v)]):
+            self._say(f"{len(waiting)} orders are still under way")
+            await asyncio.sleep(LOOK_SECONDS)
+            views |= await self._views([view.ref for view in waiting])
+        await self._replay()
+        views |= await self._views([view.ref for view in views.values() if not view.final])
+        ends = Diary(ground.folder / "ends.jsonl")
+        for view in views.values():
+            ends.write(**view.model_dump(mode="json"))
+        ground.diary.write(kind="settled")
+
+    async def _replay(self) -> None:
+        """Orders of the deployments ran other code; all others must replay with today's."""
+        deployed = [order.ref for each in self._plan.rounds if each.fault == "F12" for order in each.orders]
+        replayed, failures = await replay_all(await self._ground.temporal(), but=deployed)
+        self._ground.diary.write(kind="replayed", replayed=replayed, failures=failures)
+
+    async def _views(self, refs: list[str] | None = None) -> dict[str, TopUpView]:
+        places = asyncio.Semaphore(VIEWS_AT_ONCE)
+
+        async def view(ref: str) -> TopUpView:
+            async with places:
+                seen: TopUpView = await self._ground.patiently(lambda topups: topups.order(ref).view())
+                return seen
+
+        wanted = sorted(self._ground.acknowledged.refs) if refs is None else refs
+        return {seen.ref: seen for seen in await asyncio.gather(*(view(ref) for ref in wanted))}
+
+
+def _moves(view: TopUpView) -> bool:
+    return not view.final and (view.stale or view.phase != "UNKNOWN_ERROR")

@@ -1,0 +1,28 @@
+"""Careless ways to talk to the provider, each in the place of a careful one of the worker."""
+
+from activities import Ask, ProviderActivities
+from activities.translate import as_record
+from oneclickdz import NotFound
+from oneclickdz.limits import Kind, RateWindow
+from topups.observations import Found, LookUpAnswer, Missed
+
+
+class BareLookUp(ProviderActivities):
+    """Asks for a ref in one form and one place only, as the first look at the documentation suggests."""
+
+    async def _search(self, ask: Ask, account: str) -> LookUpAnswer:
+        try:
+            record = await self._client.check_ref(ask.ref)
+        except NotFound:
+            return Missed(account=account)
+        return Found(record=as_record(record), account=account)
+
+
+class NoWindow(RateWindow):
+    """Lets every request leave at once, also after a 429."""
+
+    async def acquire(self, kind: Kind, *, max_wait: float) -> None:
+        """Wait for nothing."""
+
+    async def hold(self, seconds: float) -> None:
+        """Forget that the provider asked for a pause."""
