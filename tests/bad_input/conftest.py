@@ -2,4 +2,8 @@
 
 from hypothesis import settings
 
+from tests.workflows.conftest import provider, stage
+
+__all__ = ["provider", "stage"]
+
 settings.register_profile("thorough", max_examples=1_500)
