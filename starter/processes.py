@@ -16,6 +16,7 @@ LOOK_EVERY_SECONDS = 0.02
 # Below every system's range for outgoing connections: a client that redials a dead server on a port of that range
 # can end up connected to itself, and the server then never gets its port back.
 PORTS = range(20_000, 30_000)
+_given: set[int] = set()
 
 # Runs before the real command, in the child: the kernel ends it when its parent goes, however the parent goes.
 _TIED = """
@@ -162,12 +163,13 @@ def is_open(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of this host that nobody uses now."""
-    for port in random.sample(PORTS, len(PORTS)):
+    """A port of this host that nobody uses now; the same one is never given twice, used or not yet."""
+    for port in random.sample(sorted(set(PORTS) - _given), len(PORTS) - len(_given)):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise NotReady("no free port on this host")

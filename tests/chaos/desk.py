@@ -8,6 +8,8 @@ import httpx
 from starter.demo.stage import Desk
 
 AGAIN_SECONDS = 0.1
+# Longer than any outage of a campaign.
+GONE_SECONDS = 300.0
 
 
 class ChaosDesk(Desk):
@@ -51,10 +53,13 @@ class ChaosDesk(Desk):
         return True
 
     async def _call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        gone_at = asyncio.get_running_loop().time() + GONE_SECONDS
         while True:
             try:
                 answer = await self._http.request(method, path, json=body or None)
             except httpx.TransportError:
+                if asyncio.get_running_loop().time() > gone_at:
+                    raise
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             answer.raise_for_status()

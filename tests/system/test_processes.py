@@ -58,3 +58,8 @@ async def test_a_child_ends_with_its_parent_even_when_that_is_killed(tmp_path: P
 
     await watched.wait_for(gone, "the end of the child", 10)
     watched.kill()
+
+
+def test_no_port_is_given_twice_even_before_it_is_used() -> None:
+    ports = [free_port() for _ in range(500)]
+    assert len(set(ports)) == 500
