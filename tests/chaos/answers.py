@@ -8,6 +8,7 @@ import httpx
 from starter.processes import NotReady
 from tests.chaos.ground import KEY, Ground
 from tests.chaos.plan import BACK_AND_FORTH, NEW_WORD, OrderPlan, Round
+from topups import TopUps, TopUpView
 
 BROKEN = (
     ("committed", "timeout"),
@@ -17,6 +18,7 @@ BROKEN = (
     ("committed", "redirect"),
 )
 FORBIDDEN, TOO_MANY = 403, 429
+FOUND_SECONDS = 60.0
 
 
 def _error(http: int, code: str | None = None, **more: Any) -> dict[str, Any]:
@@ -101,10 +103,17 @@ async def late_or_hidden(ground: Ground, each: Round) -> None:
 
 
 async def _found(ground: Ground, order: OrderPlan) -> None:
-    try:
-        await ground.row(order.ref, 60, kind="request", endpoint="check-id")
-    except NotReady:
-        ground.diary.write(kind="note", text=f"{order.ref} was not found in a minute")
+    """Wait until it was found; a list's answer names no order in the ledger, so the order itself is asked."""
+
+    async def view(topups: TopUps) -> TopUpView:
+        return await topups.order(order.ref).view()
+
+    deadline = asyncio.get_running_loop().time() + FOUND_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if (await ground.patiently(view)).phase not in {"ACCEPTED", "CONFIRMING"}:
+            return
+        await asyncio.sleep(1)
+    ground.diary.write(kind="note", text=f"{order.ref} was not found in {FOUND_SECONDS:g} s")
 
 
 async def odd_words(ground: Ground, each: Round) -> None:
