@@ -7,8 +7,7 @@ Workflow code is forever: a change to the commands it issues goes through `workf
 """
 
 import asyncio
-from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -40,6 +39,7 @@ class TopUp:
     def __init__(self, given: TopUpInput) -> None:
         self._given = given
         self._raw_cancel_seen = False
+        self._not_before = workflow.now()
         self._order = given.order or accepted(
             given.request,
             given.environment,
@@ -61,7 +61,7 @@ class TopUp:
                 if self._raw_cancel_seen or workflow.cancellation_reason() is None:
                     raise
                 self._raw_cancel_seen = True
-                self._change(people.cancel_from_temporal(self._order, workflow.now()))
+                self._change(people.cancel_from_temporal(self._order, self._now()))
         business.result()
         if not self._order.final:
             workflow.continue_as_new(given.model_copy(update={"order": self._order}))
@@ -77,7 +77,7 @@ class TopUp:
                 return
 
     async def _go_on(self) -> None:
-        step = lifecycle.next_step(self._order, workflow.now())
+        step = lifecycle.next_step(self._order, self._now())
         if step is None:
             await workflow.wait_condition(workflow.all_handlers_finished)
         elif isinstance(step, lifecycle.Wait):
@@ -98,20 +98,27 @@ class TopUp:
 
     async def _wait(self, step: lifecycle.Wait) -> None:
         order = self._order
-        with suppress(TimeoutError):
+        try:
             await workflow.wait_condition(
                 lambda: self._order is not order,
-                timeout=step.until - workflow.now(),
+                timeout=step.until - self._now(),
                 timeout_summary=story.of_wait(order),
             )
+        except TimeoutError:
+            self._not_before = step.until
+
+    def _now(self) -> datetime:
+        # A query that comes between the firing of a timer and the next task runs the workflow with the former task's
+        # time. Without this the order would wait once more there, and no other worker could replay its history.
+        return max(workflow.now(), self._not_before)
 
     async def _act(self, action: lifecycle.Action) -> None:
         # From `next_step` to the activity's command nothing is awaited: what it decided still holds when it leaves.
-        self._change(lifecycle.begin(self._order, action, workflow.now()))
+        self._change(lifecycle.begin(self._order, action, self._now()))
         if action == "expire":
             return
         seen = await self._ask(action)
-        self._change(lifecycle.observe(self._order, seen, workflow.now(), workflow.random().random()))
+        self._change(lifecycle.observe(self._order, seen, self._now(), workflow.random().random()))
 
     async def _ask(self, action: lifecycle.Action) -> Observation:
         try:
@@ -169,7 +176,7 @@ class TopUp:
 
     def _change(self, after: Order) -> None:
         before, self._order = self._order, after
-        updates = search_attributes.of_a_change(before, after, workflow.now())
+        updates = search_attributes.of_a_change(before, after, self._now())
         if updates:
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(story.in_markdown(after))
@@ -182,12 +189,12 @@ class TopUp:
     @workflow.signal
     def recheck(self, word: Recheck) -> None:
         """Make the next look due now."""
-        self._change(people.recheck(self._order, word.by, workflow.now()))
+        self._change(people.recheck(self._order, word.by, self._now()))
 
     @workflow.update
     async def cancel(self, word: Cancel) -> ActResult:
         """Withdraw the order; refused once anything was sent."""
-        self._change(people.cancel(self._order, word, workflow.now()))
+        self._change(people.cancel(self._order, word, self._now()))
         return ActResult(taken=True, why="cancelled; nothing was sent", view=self._order.view())
 
     @cancel.validator
@@ -199,13 +206,13 @@ class TopUp:
     async def resolve(self, word: Resolve) -> ActResult:
         """Take a person's word on the outcome, after one fresh look; the provider's own final answer wins."""
         # First of all, and before any await: no further send.
-        self._change(people.resolve(self._order, word, workflow.now()))
+        self._change(people.resolve(self._order, word, self._now()))
         await workflow.wait_condition(lambda: self._order.resolution is None)
         return people.answer(self._order, word)
 
     @resolve.validator
     def _may_resolve(self, word: Resolve) -> None:
-        _refuse(people.why_not_resolve(self._order, word, workflow.now()))
+        _refuse(people.why_not_resolve(self._order, word, self._now()))
 
 
 def _refuse(why_not: str | None) -> None:

@@ -1,0 +1,68 @@
+"""Orders that are being watched while their worker dies: a query between two tasks must not lead them astray."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from starter.demo.stage import Stage
+from tests.system.scene import Evidence, Scene, Scenes
+from topups import TopUpError
+from topups.plugin import TopUpsPlugin
+from topups.start import workflow_id
+from workflows import TopUp
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ENDLESS = "0600000006"  # the stand-in's number for HANDLING without an end
+ORDERS = 6
+# Longer than a poll's wait and the 2 s in which the dead worker's own queue is still tried.
+WATCHED_SECONDS = 14.0
+EVERY_SECONDS = 0.1
+
+
+async def play(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
+    first = await Scene.on(stage, "watched")
+    scenes = [first, *(first.beside(f"watched-{number}") for number in range(1, ORDERS))]
+    for scene in scenes:
+        await scene.submit(ENDLESS)
+    for scene in scenes:
+        await scene.row(kind="answer", endpoint="check-id", status="HANDLING")
+    first.kill_worker()
+    watching = [asyncio.create_task(_watch(scene)) for scene in scenes]
+    await first.start_worker()
+    await asyncio.gather(*watching)
+    # Whoever takes over knows only the history.
+    first.kill_worker()
+    for scene in scenes:
+        await stage.desk.drive(scene.ref, "FULFILLED")
+    await first.start_worker()
+    return [(await scene.end(), await _history(scene)) for scene in scenes]
+
+
+PLAYS = (play,)
+
+
+async def _watch(scene: Scene) -> None:
+    deadline = asyncio.get_running_loop().time() + WATCHED_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        with suppress(TopUpError):
+            await scene.order.view()
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _history(scene: Scene) -> WorkflowHistory:
+    return await scene.topups.client.get_workflow_handle(workflow_id(scene.ref)).fetch_history()
+
+
+async def test_orders_that_were_watched_while_their_worker_died_are_delivered_once(scenes: Scenes) -> None:
+    for evidence, _ in await scenes(play):
+        assert evidence.was_delivered_once()
+
+
+async def test_their_histories_replay(scenes: Scenes) -> None:
+    replayer = Replayer(workflows=[TopUp], plugins=[TopUpsPlugin()])
+    for _, history in await scenes(play):
+        await replayer.replay_workflow(history)
