@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from random import Random
 from typing import Any
+
+from temporalio.service import RPCError
 
 from tests.chaos import answers, clocks, kills, machines, people
 from tests.chaos.diary import Diary, Tail
 from tests.chaos.ground import UNKNOWN_RECHECK_SECONDS, Ground
 from tests.chaos.plan import Plan, Round, Scale
 from tests.chaos.replaying import replay_all
-from topups import TopUpView
+from topups import TopUpError, TopUpView
 
 Play = Callable[[Ground, Round], Awaitable[None]]
 
@@ -17,6 +21,9 @@ SETTLE_SECONDS = 120.0
 AFTER_OUTAGE_SECONDS = 900.0
 STORIES_AT_ONCE = 6
 LOOK_SECONDS = 2.0
+WATCH_SECONDS = 0.3
+# The orders that are likely to be open.
+RECENT = 40
 VIEWS_AT_ONCE = 20
 
 PLAYS: dict[str | tuple[str, str], Play] = {
@@ -70,6 +77,7 @@ class Campaign:
         ground.diary.write(kind="begin", seed=self._plan.seed, digest=self._plan.digest, rules=self.rules)
         await ground.start()
         await ground.man(2)
+        watching = asyncio.create_task(self._watch())
         beside: list[asyncio.Task[None]] = []
         for each in self._plan.rounds:
             if each.beside:
@@ -82,6 +90,7 @@ class Campaign:
             await self._play(each)
         await asyncio.gather(*beside)
         await ground.all_over()
+        watching.cancel()
         await self._settle()
 
     @property
@@ -93,6 +102,16 @@ class Campaign:
             "unknown_recheck_seconds": UNKNOWN_RECHECK_SECONDS,
             "watched_keys": [machines.key_of(each) for each in self._plan.rounds if each.fault == "F5"],
         }
+
+    async def _watch(self) -> None:
+        """Look at one order or another all the time, as operators do: a look must never change what happens."""
+        rng = Random(self._plan.seed)
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            refs = [row["ref"] for row in self._ground.acknowledged.rows[-RECENT:]]
+            with suppress(TopUpError, RPCError, RuntimeError, TimeoutError):
+                async with asyncio.timeout(5):
+                    await (await self._ground.topups()).order(rng.choice(refs or ["none-yet"])).view()
 
     async def _beside(self, each: Round) -> None:
         try:

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from starter.demo.stage import Stage
-from tests.system.scene import Evidence, Scene, Scenes
+from tests.system.scene import Evidence, Play, Scene, Scenes
 from topups import TopUpError
 from topups.plugin import TopUpsPlugin
 from topups.start import workflow_id
@@ -21,6 +21,7 @@ ORDERS = 6
 # Longer than a poll's wait and the 2 s in which the dead worker's own queue is still tried.
 WATCHED_SECONDS = 14.0
 EVERY_SECONDS = 0.1
+GAP_SECONDS = 5.0
 
 
 async def play(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
@@ -42,11 +43,28 @@ async def play(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
     return [(await scene.end(), await _history(scene)) for scene in scenes]
 
 
-PLAYS = (play,)
+async def asked(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
+    """A person asks for a recheck, and looks, before anybody has taken the dead worker's tasks over."""
+    scene = await Scene.on(stage, "asked", TOPUPS_POLL_MIN="15", TOPUPS_POLL_MAX="15")
+    await scene.submit(ENDLESS)
+    await scene.row(kind="answer", endpoint="check-id")
+    scene.kill_worker()
+    await scene.start_worker()
+    # No request for an order comes earlier than this after the one before, whoever asks.
+    await asyncio.sleep(GAP_SECONDS + 1)
+    await scene.order.recheck()
+    await _watch(scene, 3.0)
+    scene.kill_worker()
+    await stage.desk.drive(scene.ref, "FULFILLED")
+    await scene.start_worker()
+    return [(await scene.end(), await _history(scene))]
 
 
-async def _watch(scene: Scene) -> None:
-    deadline = asyncio.get_running_loop().time() + WATCHED_SECONDS
+PLAYS = (play, asked)
+
+
+async def _watch(scene: Scene, seconds: float = WATCHED_SECONDS) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < deadline:
         with suppress(TopUpError):
             await scene.order.view()
@@ -57,12 +75,14 @@ async def _history(scene: Scene) -> WorkflowHistory:
     return await scene.topups.client.get_workflow_handle(workflow_id(scene.ref)).fetch_history()
 
 
-async def test_orders_that_were_watched_while_their_worker_died_are_delivered_once(scenes: Scenes) -> None:
-    for evidence, _ in await scenes(play):
+@pytest.mark.parametrize("watched", PLAYS)
+async def test_an_order_that_was_watched_while_its_worker_died_is_delivered_once(scenes: Scenes, watched: Play) -> None:
+    for evidence, _ in await scenes(watched):
         assert evidence.was_delivered_once()
 
 
-async def test_their_histories_replay(scenes: Scenes) -> None:
+@pytest.mark.parametrize("watched", PLAYS)
+async def test_its_history_replays(scenes: Scenes, watched: Play) -> None:
     replayer = Replayer(workflows=[TopUp], plugins=[TopUpsPlugin()])
-    for _, history in await scenes(play):
+    for _, history in await scenes(watched):
         await replayer.replay_workflow(history)
