@@ -273,8 +273,10 @@ def _look_again(order: Order, now: datetime) -> Order:
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
     if order.refusal is not None:
         order = order.but(review_reason=f"{order.refusal.code}, but nobody answers whether an earlier run used the ref")
-    again = order.policy.lookup_waits[-1] * 2.0 ** min(max(order.unanswered - 1, 0), 8)
-    return order.due(now + timedelta(seconds=min(again, order.policy.slow_poll)))
+    ladder = order.policy.lookup_waits
+    # The ladder itself may have fallen into an outage: the slowing down begins after it.
+    late = max(min(order.unanswered - 1, order.lookups - len(ladder)), 0)
+    return order.due(now + timedelta(seconds=min(ladder[-1] * 2.0 ** min(late, 8), order.policy.slow_poll)))
 
 
 def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float = 0.0) -> Order:

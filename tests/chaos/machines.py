@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from starter.processes import NotReady, Process
+from tests.chaos.diary import Row
 from tests.chaos.ground import NOT_OURS, Ground
 from tests.chaos.kills import everything_back
 from tests.chaos.plan import HANDLING, Round
@@ -17,6 +18,7 @@ from topups.start import workflow_id
 VARIANTS = "tests.chaos.variants"
 BROKEN_SECONDS = 4.0
 STRANGER_SECONDS = 10.0
+THEIR_OWN_SECONDS = 150.0
 SIGNALS_AT_ONCE = 50
 STRANGERS = {
     "other-account": {"ONECLICKDZ_ACCESS_TOKEN": "other-sandbox-key"},
@@ -139,14 +141,22 @@ async def stranger(ground: Ground, each: Round) -> None:
 
 
 async def _end_their_own(ground: Ground, refs: list[str], key: str) -> None:
-    for ref in refs:
-        rows = [row for row in ground.ledger.of(ref) if row["key"] == key]
-        if not any(row["kind"] == "commit" for row in rows) or any(row["status"] == "FULFILLED" for row in rows):
-            continue
+    def still_open() -> list[str]:
+        return [ref for ref in refs if _is_open([row for row in ground.ledger.of(ref) if row["key"] == key])]
+
+    # A send of theirs may still be on its way.
+    await asyncio.sleep(BROKEN_SECONDS)
+    for ref in still_open():
         ground.act("recheck", ref)
         await ground.patiently(_recheck(ref))
-        with suppress(NotReady):
-            await ground.row(ref, 60, kind="answer", key=key, status="FULFILLED")
+    with suppress(NotReady):
+        await ground.until(lambda: not still_open(), THEIR_OWN_SECONDS, "the end of the other account's orders")
+
+
+def _is_open(rows: list[Row]) -> bool:
+    return any(row["kind"] == "commit" for row in rows) and not any(
+        row["kind"] == "answer" and row["status"] == "FULFILLED" for row in rows
+    )
 
 
 def _recheck(ref: str) -> Callable[[TopUps], Awaitable[None]]:

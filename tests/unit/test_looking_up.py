@@ -101,9 +101,16 @@ def test_a_look_up_that_our_own_rate_limit_kept_back_is_still_due() -> None:
     assert [at for action, at in story.begun if action == "look_up"] == [5, 18, 31, 44, 49, 54, 60]
 
 
-def test_after_one_look_up_without_an_answer_at_the_end_of_the_ladder_the_next_comes_in_a_minute() -> None:
-    story = in_doubt().looks_up(MISSED, MISSED, MISSED, NO_ANSWER)
-    assert story.due_in == 60
+@pytest.mark.parametrize("before", [MISSED, NO_ANSWER])
+def test_after_a_ladder_that_ended_without_an_answer_the_next_look_ups_come_after_1_2_4_and_5_minutes(
+    before: Observation,
+) -> None:
+    story = in_doubt().looks_up(*[before] * 3, NO_ANSWER)
+    waits = []
+    for _ in range(5):
+        waits.append(story.due_in)
+        story.looks_up(NO_ANSWER)
+    assert waits == [60, 120, 240, 300, 300]
 
 
 def test_a_look_up_that_died_with_its_worker_counts_for_nothing_and_is_repeated() -> None:
