@@ -63,7 +63,9 @@ class Stage:
         """Let time pass until an order has reached its end."""
         result = asyncio.create_task(order.result(timeout=PATIENCE_SECONDS))
         while not (await asyncio.wait({result}, timeout=0.01))[0]:
-            await self.later(6 * HOUR, order.ref)
+            # On a busy machine the test server's own call may time out; the result's patience is the limit.
+            with suppress(RPCError):
+                await self.later(6 * HOUR, order.ref)
         return result.result()
 
     async def run(self, **changes: Any) -> TopUpResult:
