@@ -43,7 +43,7 @@ test: setup ## Run all tests, with coverage of the code that handles money check
 chaos: setup ## Break everything once, on purpose, and let the provider's ledger judge (SEED=1; under 6 minutes)
 	@$(BIN)/python -m tests.chaos short --seed $(SEED) $(CHAOS_ARGS)
 
-chaos-long: setup ## The same for an hour or more: 12 seeds, 7,000 orders, 1,000 kills (CHAOS_ARGS="--seeds 30")
+chaos-long: setup ## The same for two hours: 12 seeds, 7,000 orders, 1,000 kills (CHAOS_ARGS="--seeds 30")
 	@$(BIN)/python -m tests.chaos long --first-seed $(SEED) $(CHAOS_ARGS)
 
 check: setup ## Lint, types, import rules
