@@ -240,22 +240,6 @@ def test_an_old_refunded_record_lets_a_refusal_stand() -> None:
     assert (story.phase, story.order.error_code) == (Phase.REJECTED, "ERR_VALIDATION")
 
 
-def test_a_reopened_order_looks_up_first_and_never_sends() -> None:
-    reopening = Reopening(note="terminated by mistake", by="amel@shop", accepted_at=BEGAN)
-    story = Story(new_order(reopening=reopening))
-    assert story.order.may_exist
-    story.looks_up(*[MISSED] * 30)
-    assert sends(story) == []
-    assert story.order.account == ACCOUNT
-
-
-def test_a_reopened_order_whose_id_is_known_is_checked_by_it() -> None:
-    reopening = Reopening(
-        note="terminated", by="amel@shop", accepted_at=BEGAN, topup_id=found().record.topup_id, account=ACCOUNT
-    )
-    assert Story(new_order(reopening=reopening)).checks(found("FULFILLED")).phase is Phase.FULFILLED
-
-
 def test_a_shorter_ladder_of_the_policy_is_climbed_whole() -> None:
     story = in_doubt(new_order(Policy(lookup_waits=(1.0, 30.0)))).looks_up(MISSED, MISSED)
     assert [at for action, at in story.begun if action == "look_up"] == [5, 30]
