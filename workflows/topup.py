@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from topups.order import Order, TopUpInput, accepted
     from topups.policy import Policy
     from workflows import story
+    from workflows.clock import Clock
 
 # Every request is tried once: whether to try again is a decision about money, not about transport.
 ONCE = RetryPolicy(maximum_attempts=1)
@@ -29,6 +30,9 @@ SEND_TIMEOUT = timedelta(seconds=45)
 LOOK_UP_TIMEOUT = timedelta(minutes=10)
 PREPARE_TIMEOUT = timedelta(seconds=45)
 CHECK_TIMEOUT = timedelta(seconds=10)
+# A poll is two changes and eleven events, a word is one change and up to six. Counted here and not by Temporal, whose
+# count isn't the same in a run past the last task and in its replay.
+EVENTS_OF_A_CHANGE = 6
 
 
 @workflow.defn(name="TopUp")
@@ -39,7 +43,7 @@ class TopUp:
     def __init__(self, given: TopUpInput) -> None:
         self._given = given
         self._raw_cancel_seen = False
-        self._not_before = workflow.now()
+        self._changes = 0
         self._order = given.order or accepted(
             given.request,
             given.environment,
@@ -48,10 +52,13 @@ class TopUp:
             now=workflow.now(),
             reopening=given.reopening,
         )
+        # Asked at the very start: later a run past the last task could get another answer than its replay.
+        self._clock = Clock(self._order.deliver_by, by_timers=workflow.patched("clock-by-timers"))
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
         """Bring the order to its true end and return it. Never raises: an unforeseen error fails the task."""
+        self._clock.start()
         business = asyncio.create_task(self._live())
         while not business.done():
             try:
@@ -61,7 +68,7 @@ class TopUp:
                 if self._raw_cancel_seen or workflow.cancellation_reason() is None:
                     raise
                 self._raw_cancel_seen = True
-                self._change(people.cancel_from_temporal(self._order, self._now()))
+                self._change(people.cancel_from_temporal(self._order, self._clock.now()))
         business.result()
         if not self._order.final:
             workflow.continue_as_new(given.model_copy(update={"order": self._order}))
@@ -77,7 +84,7 @@ class TopUp:
                 return
 
     async def _go_on(self) -> None:
-        step = lifecycle.next_step(self._order, self._now())
+        step = lifecycle.next_step(self._order, self._clock.now())
         if step is None:
             await workflow.wait_condition(workflow.all_handlers_finished)
         elif isinstance(step, lifecycle.Wait):
@@ -86,8 +93,10 @@ class TopUp:
             await self._act(step)
 
     def _history_is_long(self) -> bool:
-        info = workflow.info()
         limit = self._order.policy.history_events
+        if self._clock.by_timers:
+            return self._changes * EVENTS_OF_A_CHANGE >= limit
+        info = workflow.info()
         return info.get_current_history_length() >= limit or info.is_continue_as_new_suggested()
 
     async def _read_policy(self) -> None:
@@ -97,28 +106,33 @@ class TopUp:
         self._change(self._order.but(policy=policy))
 
     async def _wait(self, step: lifecycle.Wait) -> None:
+        until = step.until
+        while await self._word_comes(until):
+            if self._order.final or self._history_is_long() or not self._clock.by_timers:
+                return
+            # A word makes the next look due now, and still it waits for a timer: see `Clock`.
+            until = self._order.due_at
+        self._clock.passed(until)
+
+    async def _word_comes(self, until: datetime) -> bool:
         order = self._order
         try:
             await workflow.wait_condition(
                 lambda: self._order is not order,
-                timeout=step.until - self._now(),
+                timeout=self._clock.left(until),
                 timeout_summary=story.of_wait(order),
             )
         except TimeoutError:
-            self._not_before = step.until
-
-    def _now(self) -> datetime:
-        # A query that comes between the firing of a timer and the next task runs the workflow with the former task's
-        # time. Without this the order would wait once more there, and no other worker could replay its history.
-        return max(workflow.now(), self._not_before)
+            return False
+        return True
 
     async def _act(self, action: lifecycle.Action) -> None:
         # From `next_step` to the activity's command nothing is awaited: what it decided still holds when it leaves.
-        self._change(lifecycle.begin(self._order, action, self._now()))
+        self._change(lifecycle.begin(self._order, action, self._clock.now()))
         if action == "expire":
             return
         seen = await self._ask(action)
-        self._change(lifecycle.observe(self._order, seen, self._now(), workflow.random().random()))
+        self._change(lifecycle.observe(self._order, seen, self._clock.now(), workflow.random().random()))
 
     async def _ask(self, action: lifecycle.Action) -> Observation:
         try:
@@ -176,7 +190,8 @@ class TopUp:
 
     def _change(self, after: Order) -> None:
         before, self._order = self._order, after
-        updates = search_attributes.of_a_change(before, after, self._now())
+        self._changes += 1
+        updates = search_attributes.of_a_change(before, after, self._clock.now())
         if updates:
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(story.in_markdown(after))
@@ -189,12 +204,12 @@ class TopUp:
     @workflow.signal
     def recheck(self, word: Recheck) -> None:
         """Make the next look due now."""
-        self._change(people.recheck(self._order, word.by, self._now()))
+        self._change(people.recheck(self._order, word.by, self._clock.now()))
 
     @workflow.update
     async def cancel(self, word: Cancel) -> ActResult:
         """Withdraw the order; refused once anything was sent."""
-        self._change(people.cancel(self._order, word, self._now()))
+        self._change(people.cancel(self._order, word, self._clock.now()))
         return ActResult(taken=True, why="cancelled; nothing was sent", view=self._order.view())
 
     @cancel.validator
@@ -206,13 +221,13 @@ class TopUp:
     async def resolve(self, word: Resolve) -> ActResult:
         """Take a person's word on the outcome, after one fresh look; the provider's own final answer wins."""
         # First of all, and before any await: no further send.
-        self._change(people.resolve(self._order, word, self._now()))
+        self._change(people.resolve(self._order, word, self._clock.now()))
         await workflow.wait_condition(lambda: self._order.resolution is None)
         return people.answer(self._order, word)
 
     @resolve.validator
     def _may_resolve(self, word: Resolve) -> None:
-        _refuse(people.why_not_resolve(self._order, word, self._now()))
+        _refuse(people.why_not_resolve(self._order, word, self._clock.now()))
 
 
 def _refuse(why_not: str | None) -> None:

@@ -3,12 +3,10 @@
 The plays run at the same time, with real processes on one server and one provider; each test waits for its own.
 """
 
-import asyncio
 import importlib
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,13 +14,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from starter.demo.stage import Stage
-from starter.local import temporal_program
 from tests.chaos.variants import plays
 from tests.chaos.variants.__main__ import main
 from tests.chaos.variants.catalogue import VARIANTS, Variant
 from tests.chaos.variants.deploys import NotPatched, Patched, Raises
 from tests.replay import record
+from tests.system.playing import kept_bytecode, played
 from tests.system.scene import Evidence, Play, Scenes
 from topups import Phase
 from topups.plugin import TopUpsPlugin
@@ -35,29 +32,13 @@ SPEED = 5.0
 HISTORIES = sorted(record.HISTORIES.glob("*/*.json"))
 
 
-@pytest.fixture(scope="module")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Many workers start here; where Python keeps no bytecode each would compile everything anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
-        yield
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def scenes(tmp_path_factory: pytest.TempPathFactory, bytecode: None) -> AsyncIterator[Scenes]:
+async def scenes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scenes]:
     """How a play ended: `await scenes(play)`."""
-    stage = Stage(tmp_path_factory.mktemp("variants"), await temporal_program(), speed=SPEED, rate_limit=0)
-    playing: dict[Play, asyncio.Future[Any]] = {}
-    try:
-        await stage.start()
-        playing = {play: asyncio.ensure_future(play(stage)) for play in plays.ALL}
-        yield playing.__getitem__
-    finally:
-        for play in playing.values():
-            play.cancel()
-        await asyncio.gather(*playing.values(), return_exceptions=True)
-        await stage.end()
+    folder = tmp_path_factory.mktemp("variants")
+    with kept_bytecode(folder / "bytecode"):
+        async with played(plays.ALL, folder, SPEED) as playing:
+            yield playing.__getitem__
 
 
 @beside

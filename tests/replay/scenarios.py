@@ -169,6 +169,16 @@ async def unknown_error_then_delivered(play: Play) -> None:
     await play.end(Phase.FULFILLED)
 
 
+async def rechecked_in_a_long_wait(play: Play) -> None:
+    order = await play.submit(UNKNOWN)
+    await play.phase(Phase.UNKNOWN_ERROR)
+    # Longer than the gap between two requests: the recheck is due at once.
+    await play.later(QUARTER)
+    await play.desk.ends(play.ref, "FULFILLED")
+    await order.recheck(by="fatima")
+    await play.end(Phase.FULFILLED)
+
+
 async def resolved_as_refunded(play: Play) -> None:
     order = await play.submit(UNKNOWN)
     await play.phase(Phase.UNKNOWN_ERROR)
@@ -231,6 +241,7 @@ ALL: tuple[Scenario, ...] = (
     lost_send_found,
     lost_send_sent_again,
     unknown_error_then_delivered,
+    rechecked_in_a_long_wait,
     resolved_as_refunded,
     resolved_as_never_created,
     cancel_request_ignored,

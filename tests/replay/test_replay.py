@@ -10,13 +10,14 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from tests.replay import mutants
+from tests.replay import clocks, mutants
 from tests.replay.record import HISTORIES
 from tests.replay.scenarios import ALL, DJEZZY, MOBILIS, NEVER_PAID, OFFERS, REFUNDED, UNKNOWN, WORKING, in_many_runs
 from topups.plugin import TopUpsPlugin
 from workflows import TopUp
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
+NEWEST = [path for path in FILES if path.parent.name == FILES[-1].parent.name]
 DELIVERED = [path for path in FILES if path.match("delivered.1.json")]
 
 
@@ -28,8 +29,8 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _history(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(f"topup-{path.name.split('.')[0]}", _text(path))
+def _history(path: Path, text: str | None = None) -> WorkflowHistory:
+    return WorkflowHistory.from_json(f"topup-{path.name.split('.')[0]}", text or _text(path))
 
 
 def _payloads(text: str) -> bytes:
@@ -40,9 +41,26 @@ def _replayer(workflow: type[TopUp] = TopUp) -> Replayer:
     return Replayer(workflows=[workflow], plugins=[TopUpsPlugin()])
 
 
+async def _replay_with_stale_clocks(path: Path) -> None:
+    for stale in clocks.stale(_text(path)):
+        await _replayer().replay_workflow(_history(path, stale))
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_every_order_that_was_ever_recorded_replays(path: Path) -> None:
     await _replayer().replay_workflow(_history(path))
+
+
+@pytest.mark.parametrize("path", NEWEST, ids=lambda path: f"{path.parent.name}/{path.stem}")
+async def test_what_an_order_does_never_hangs_on_the_clock(path: Path) -> None:
+    """A look between two tasks runs the order with the former task's time; its replay has the true one."""
+    await _replay_with_stale_clocks(path)
+
+
+async def test_an_order_of_the_first_generation_did_hang_on_the_clock() -> None:
+    """Without this the test above could be one that sees nothing."""
+    with pytest.raises(NondeterminismError):
+        await _replay_with_stale_clocks(HISTORIES / "0.1.0" / "resolved_as_never_created.1.json")
 
 
 def test_there_is_a_history_of_every_way_that_an_order_can_go() -> None:
