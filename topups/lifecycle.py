@@ -109,7 +109,7 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
     """
     if order.final:
         return order
-    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused):
+    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not _lost(seen):
         order = order.but(last_request_at=now)
     return people.settle(_observe(order, seen, now, chance), seen, now)
 
@@ -187,17 +187,30 @@ def _other_account(order: Order, seen: OtherAccount, now: datetime, chance: floa
 
 def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Order:
     if seen.lost and order.unanswered < LOST_IN_A_ROW:
-        return order.but(unanswered=order.unanswered + 1).due(now)
+        return _ask_anew(order, now)
     if order.phase.unsent:
         return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
     if order.topup_id is None:
         if not seen.asked:
             return _kept_back(order, now, chance, seen.retry_after)
         return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
+    if order.phase is Phase.UNKNOWN_ERROR and not seen.asked:
+        return _kept_back(order, now, chance, seen.retry_after)
     order = order.but(polls=order.polls + seen.asked)
     if order.polls >= order.policy.poll_count:
         order = order.but(review_reason=order.review_reason or f"Not final after {order.polls} checks")
     return _unanswered(order, now, chance, at_least=seen.retry_after)
+
+
+def _ask_anew(order: Order, now: datetime) -> Order:
+    """The request died with its worker, and the time-out that told so was longer than the gap between two."""
+    order = order.but(unanswered=order.unanswered + 1)
+    # A moment later, not now: whether there is a timer before the next request may not hang on the clock.
+    return order.due(now if order.last_request_at is None else now + timedelta(milliseconds=1))
+
+
+def _lost(seen: Observation) -> bool:
+    return isinstance(seen, NoAnswer) and seen.lost
 
 
 def _missed(order: Order, seen: Missed, now: datetime) -> Order:
@@ -288,7 +301,7 @@ def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float =
 
 
 def _kept_back(order: Order, now: datetime, chance: float, retry_after: float) -> Order:
-    """Our own rate limit kept a look-up back: nobody was asked, so the same rung of the ladder is still due."""
+    """Our own rate limit kept a look-up or a recheck back: nobody was asked, so it is still due."""
     wait = max(order.policy.poll_wait(0, 0, chance), _spread(retry_after, chance))
     return order.due(now + timedelta(seconds=wait))
 

@@ -60,6 +60,8 @@ class Ground:
         self.crew: list[str] = []
         self._topups: TopUps | None = None
         self._later: list[asyncio.Task[None]] = []
+        # What a server with a broken disk says isn't what its file will hold.
+        self.disk = asyncio.Lock()
         # Importing a worker takes seconds of CPU; more at once would only starve those that work.
         self._starting = asyncio.Semaphore(2)
 

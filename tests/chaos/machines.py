@@ -65,16 +65,17 @@ async def full_disk(ground: Ground, each: Round) -> None:
     if ground.server is None:
         ground.skip(each, NOT_OURS)
         return
-    pid = ground.server.process.pid
-    size = max(path.stat().st_size for path in ground.folder.glob("temporal.sqlite*"))
-    _limit(pid, resource.RLIMIT_FSIZE, size // 4)
-    ground.hand(*each.orders)
-    await asyncio.sleep(BROKEN_SECONDS)
-    ground.fault(each.number, each.fault, each.window, [order.ref for order in each.orders])
-    with suppress(ProcessLookupError):
-        _limit(pid, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
-    ground.kill_server()
-    await everything_back(ground, each)
+    async with ground.disk:
+        pid = ground.server.process.pid
+        size = max(path.stat().st_size for path in ground.folder.glob("temporal.sqlite*"))
+        _limit(pid, resource.RLIMIT_FSIZE, size // 4)
+        ground.hand(*each.orders)
+        await asyncio.sleep(BROKEN_SECONDS)
+        ground.fault(each.number, each.fault, each.window, [order.ref for order in each.orders])
+        with suppress(ProcessLookupError):
+            _limit(pid, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+        ground.kill_server()
+        await everything_back(ground, each)
     await ground.taken(each.orders)
 
 
@@ -108,6 +109,8 @@ async def long_history(ground: Ground, each: Round, signals: int) -> None:
         await asyncio.gather(*(_signal(ground, order.ref) for _ in range(SIGNALS_AT_ONCE)))
     ground.act("recheck", order.ref)
     ground.fault(each.number, each.fault, each.window, [order.ref], signals=signals)
+    # It may still wait for its send: a server that was broken meanwhile took the words and lost the tasks' time.
+    await ground.until(lambda: any(row["kind"] == "commit" for row in ground.ledger.of(order.ref)), 120, "its send")
     await ground.drive(order.ref, each.ending)
 
 

@@ -74,7 +74,8 @@ async def _forget(ground: Ground, ref: str) -> None:
     handle = (await ground.topups()).client.get_workflow_handle(workflow_id(ref))
     while True:
         try:
-            await handle.describe()
+            async with ground.disk:
+                await handle.describe()
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 break

@@ -13,6 +13,7 @@ from topups.observations import (
     Found,
     Held,
     Missed,
+    NoAnswer,
     Observation,
     OtherAccount,
     Record,
@@ -59,7 +60,7 @@ class Books:
 
     def enter(self, action: Action, seen: Observation, now: datetime) -> None:
         """Write down what an answer proves."""
-        if action != "prepare":
+        if action != "prepare" and not (isinstance(seen, NoAnswer) and seen.lost):
             self.answered_at = now
         if action == "send":
             self._enter_send(seen, now)

@@ -262,3 +262,24 @@ def test_a_check_that_our_own_rate_limit_kept_back_is_none_of_the_sixty() -> Non
     kept_back = NoAnswer(why="the request limit is reached", asked=False, retry_after=13)
     story = pending().checks(*[kept_back] * 70)
     assert (story.order.polls, story.order.review_reason) == (0, None)
+
+
+def test_an_unknown_order_whose_recheck_our_own_rate_limit_kept_back_is_asked_as_soon_as_the_limit_lets_us() -> None:
+    kept_back = NoAnswer(why="the request limit is reached", asked=False, retry_after=13)
+    story = unknown().after(86_400).checks(kept_back)
+    assert 13 <= story.due_in <= 20
+
+
+def test_a_check_that_died_with_its_worker_is_asked_again_at_once() -> None:
+    story = pending().after(10)
+    assert story.step() == "check"
+    story.begins()
+    story.after(10).sees(NoAnswer(why="the worker was lost", lost=True))
+    assert story.due_in < 0.1
+
+
+def test_a_check_that_ended_with_its_worker_right_away_still_keeps_five_seconds_from_the_next() -> None:
+    story = pending().after(10)
+    story.begins()
+    story.after(1).sees(NoAnswer(why="the worker was stopped", lost=True))
+    assert story.due_in == 4
