@@ -120,7 +120,7 @@ async def watch_key(provider: OneClickDZ, topups: TopUps) -> None:
 
 async def _wake_held(topups: TopUps) -> None:
     try:
-        async for row in topups.list(phase=Phase.ON_HOLD):
+        async for row in topups.list(phase=Phase.ON_HOLD, open_only=True):
             with suppress(NotAllowed):
                 await topups.order(row.ref).recheck(by="worker")
     except (TopUpError, RPCError) as error:

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
 from topups.errors import RefConflict
@@ -19,6 +20,12 @@ from topups.plugin import TopUpsPlugin
 from topups.settings import ClientSettings
 from topups.start import ID_PREFIX, WORKFLOW_TYPE, start, summary
 from topups.temporal_errors import explained
+
+BROKEN_OFF = {
+    WorkflowExecutionStatus.TERMINATED: "Terminated",
+    WorkflowExecutionStatus.FAILED: "Failed",
+    WorkflowExecutionStatus.TIMED_OUT: "TimedOut",
+}
 
 
 async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:
@@ -89,14 +96,27 @@ class TopUps:
     ) -> AsyncIterator[TopUpRow]:
         """Yield orders from Temporal's visibility alone, newest first, open and finished.
 
-        Visibility follows an order by a second or so.
+        Visibility follows an order by a second or so. An order whose run was broken off (terminated in Temporal) and
+        that nobody has reopened needs review, and is in its last phase.
         """
         query = _query(phase, needs_review, finished_since)
         if open_only:
             query += " AND ExecutionStatus = 'Running'"
         with explained():
             async for run in self.client.list_workflows(query):
-                yield _row(run.id, run.typed_search_attributes)
+                if run.status not in BROKEN_OFF:
+                    yield _row(run.id, run.typed_search_attributes)
+                elif await self._is_newest(run):
+                    yield _row(run.id, run.typed_search_attributes, broken_off=True)
+
+    async def _is_newest(self, run: WorkflowExecution) -> bool:
+        # A reopened order's former run stays in Temporal's lists.
+        try:
+            return (await self.client.get_workflow_handle(run.id).describe()).run_id == run.run_id
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
 
 
 def _query(phase: Phase | str | None, needs_review: bool | None, finished_since: datetime | None) -> str:
@@ -104,19 +124,27 @@ def _query(phase: Phase | str | None, needs_review: bool | None, finished_since:
     if phase is not None:
         terms.append(f"{search_attributes.PHASE.name} = '{Phase(phase).value}'")
     if needs_review is not None:
-        terms.append(f"{search_attributes.NEEDS_REVIEW.name} = {str(needs_review).lower()}")
+        terms.append(_review(needs_review))
     if finished_since is not None:
         terms.append(f"CloseTime >= '{finished_since.astimezone(UTC).isoformat()}'")
     return " AND ".join(terms)
 
 
-def _row(run_id: str, attributes: TypedSearchAttributes) -> TopUpRow:
+def _review(needed: bool) -> str:
+    attribute = search_attributes.NEEDS_REVIEW.name
+    broken_off = "(" + ", ".join(f"'{name}'" for name in BROKEN_OFF.values()) + ")"
+    if needed:
+        return f"({attribute} = true OR ExecutionStatus IN {broken_off})"
+    return f"({attribute} = false AND ExecutionStatus NOT IN {broken_off})"
+
+
+def _row(run_id: str, attributes: TypedSearchAttributes, *, broken_off: bool = False) -> TopUpRow:
     return TopUpRow(
         ref=run_id.removeprefix(ID_PREFIX),
         phase=attributes.get(search_attributes.PHASE, Phase.ACCEPTED),
         plan_code=attributes.get(search_attributes.PLAN),
         phone_tail=attributes.get(search_attributes.PHONE_TAIL),
-        needs_review=attributes.get(search_attributes.NEEDS_REVIEW, False),
+        needs_review=broken_off or attributes.get(search_attributes.NEEDS_REVIEW, False),
         accepted_at=attributes.get(search_attributes.ACCEPTED_AT),
         phase_since=attributes.get(search_attributes.PHASE_SINCE),
     )

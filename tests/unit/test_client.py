@@ -95,7 +95,7 @@ async def test_a_list_asks_for_what_was_asked_and_never_for_old_runs(temporal: F
         "WorkflowType = 'TopUp'",
         "ExecutionStatus != 'ContinuedAsNew'",
         "TopUpPhase = 'UNKNOWN_ERROR'",
-        "TopUpNeedsReview = true",
+        "(TopUpNeedsReview = true OR ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut'))",
         "CloseTime >= '2026-11-24T10:00:00+00:00'",
     ]
 

@@ -93,6 +93,22 @@ async def test_a_list_shows_each_order_once_by_phase_and_need_of_review(stage: S
     await _listed(lambda: listed(phase=Phase.CANCELLED), set())
 
 
+async def test_an_order_that_was_broken_off_needs_review_until_it_is_reopened_and_is_listed_once(stage: Stage) -> None:
+    stage.provider.follow("send", NO_FUNDS, ref="broken")
+    stage.provider.follow("check", says("FULFILLED"), ref="whole")
+    order = await stage.submit(ref="broken")
+    await stage.end(await stage.submit(ref="whole"))
+    await stage.until(order, Phase.ON_HOLD)
+    await stage.topups.client.get_workflow_handle("topup-broken").terminate("a mistake")
+    listed = stage.topups.list
+    [row] = await _listed(lambda: listed(needs_review=True), {"broken"})
+    assert (row.phase, row.needs_review) == (Phase.ON_HOLD, True)
+    await _listed(lambda: listed(needs_review=False), {"whole"})
+    await order.reopen(note="a mistake", by="fatima")
+    await _listed(lambda: listed(needs_review=True), set())
+    await _listed(listed, {"broken", "whole"})
+
+
 async def test_the_same_order_is_one_order_and_another_one_is_a_conflict(stage: Stage) -> None:
     first = await stage.submit(metadata={"shop": "7"})
     again = await stage.submit(deliver_within=60)
