@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities import PolicyActivities, ProviderActivities
 from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
 from topups.client import TopUps, connect_temporal
+from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
 from topups.logs import set_up_logging
 from topups.models import Phase
@@ -84,6 +85,8 @@ async def connect() -> Client:
         try:
             client = await connect_temporal()
             missing = await missing_search_attributes(client)
+            if not missing:
+                await TopUps(client).must_be_readable()
         except TemporalUnreachable as error:
             log.warning("%s; trying again in %g s", error, RECONNECT_SECONDS)
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -136,6 +139,10 @@ async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> 
             connecting.cancel()
             return
         client = connecting.result()
+        key_id = Keys.from_environment().first
+        log.info("Orders are encrypted with key %s", key_id) if key_id else log.warning(
+            "Orders are kept in plain: set TOPUPS_ENCRYPTION_KEYS to encrypt them"
+        )
         worker = build_worker(client, provider, settings, policy)
         working = asyncio.create_task(worker.run())
         guard = asyncio.create_task(watch_key(provider, TopUps(client, settings)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter import commands_acts, commands_orders
+from starter import commands_acts, commands_desk, commands_orders
 from starter.session import Session, hung_up, report
 
 ROOT_EPILOG = """\
@@ -26,6 +26,7 @@ ROOT_EPILOG = """\
 [bold]Environment[/]
   TEMPORAL_ADDRESS (localhost:7233), TEMPORAL_NAMESPACE, TEMPORAL_PROFILE
   ONECLICKDZ_ENVIRONMENT: sandbox, or production
+  TOPUPS_ENCRYPTION_KEYS: id:base64, where orders are encrypted
   NO_COLOR, TOPUP_DEBUG=1 (tracebacks)
 """
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 commands_orders.register(app)
 commands_acts.register(app)
+commands_desk.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -27,6 +27,8 @@ BROKEN_OFF = {
     WorkflowExecutionStatus.TIMED_OUT: "TimedOut",
 }
 
+RUNNING = " AND ExecutionStatus = 'Running'"
+
 
 async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:
     """Connect as `TEMPORAL_*` variables or a profile say; localhost:7233 when nothing does.
@@ -101,13 +103,19 @@ class TopUps:
         """
         query = _query(phase, needs_review, finished_since)
         if open_only:
-            query += " AND ExecutionStatus = 'Running'"
+            query += RUNNING
         with explained():
             async for run in self.client.list_workflows(query):
                 if run.status not in BROKEN_OFF:
                     yield _row(run.id, run.typed_search_attributes)
                 elif await self._is_newest(run):
                     yield _row(run.id, run.typed_search_attributes, broken_off=True)
+
+    async def must_be_readable(self) -> None:
+        """Try to read the newest open order. Raises KeysMissing when it is encrypted with a key that isn't here."""
+        with explained():
+            async for run in self.client.list_workflows(_query(None, None, None) + RUNNING, limit=1):
+                await submission_of(run)
 
     async def _is_newest(self, run: WorkflowExecution) -> bool:
         # A reopened order's former run stays in Temporal's lists.

@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecution,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -56,7 +57,7 @@ def whoami() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-async def submission_of(described: WorkflowExecutionDescription) -> Submission:
+async def submission_of(described: WorkflowExecution) -> Submission:
     """Return what was submitted, from the memo: no worker needed."""
     return Submission.model_validate(await described.memo_value(MEMO_KEY, type_hint=Submission))
 

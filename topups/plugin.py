@@ -1,12 +1,14 @@
-"""What client, worker and replayer must share: the payload converter, the guard of words and the sandbox."""
+"""What client, worker and replayer must share: payload converter and encryption, the guard of words, the sandbox."""
 
 import dataclasses
 
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from topups.encryption import EncryptedPayloads, Keys
 from topups.guarded import GuardedWords
 
 # Pure or well-behaved modules; loading them anew for each run would cost most of a replay's time.
@@ -14,15 +16,26 @@ PASSED_THROUGH = ("topups", "activities", "pydantic", "pydantic_core", "phonenum
 
 
 class TopUpsPlugin(SimplePlugin):
-    """Give it to `Client.connect(plugins=[…])`; a worker made from that client has it too."""
+    """Give it to `Client.connect(plugins=[…])`; a worker made from that client has it too.
 
-    def __init__(self) -> None:
+    `keys` are those of `TOPUPS_ENCRYPTION_KEYS` when not given. Raises SetupNeeded when they are malformed.
+    """
+
+    def __init__(self, keys: Keys | None = None) -> None:
         super().__init__(
             "topups",
-            data_converter=pydantic_data_converter,
+            data_converter=converter(Keys.from_environment() if keys is None else keys),
             interceptors=[GuardedWords()],
             workflow_runner=_with_pass_through,
         )
+
+
+def converter(keys: Keys) -> DataConverter:
+    """Return the one converter of this system. A failure's text is encrypted only where there is a key for it."""
+    encrypting = dataclasses.replace(pydantic_data_converter, payload_codec=EncryptedPayloads(keys))
+    if keys.first is None:
+        return encrypting
+    return dataclasses.replace(encrypting, failure_converter_class=DefaultFailureConverterWithEncodedAttributes)
 
 
 def _with_pass_through(runner: WorkflowRunner | None) -> WorkflowRunner:

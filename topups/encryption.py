@@ -1,0 +1,122 @@
+"""Private data: phones, the provider's messages and metadata are unreadable in Temporal's storage.
+
+AES-256-GCM over every payload: inputs, results, memos, summaries, details, queries, updates and failures' texts. What
+came in plain (a signal typed in the UI, an order from before the keys) passes through. Search attributes can't be
+encrypted and hold nothing that names a person.
+"""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+from topups.errors import KeysMissing, SetupNeeded
+
+VARIABLE = "TOPUPS_ENCRYPTION_KEYS"
+ENCODING, CIPHER = b"binary/encrypted", b"AES-256-GCM"
+KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MAKE_ONE = "make one with `openssl rand -base64 32`"
+
+
+class EncryptionSettings(BaseSettings):
+    """`TOPUPS_ENCRYPTION_KEYS=id:base64[,id:base64]`: the first encrypts, all decrypt."""
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+    keys: SecretStr | None = Field(default=None, validation_alias=VARIABLE)
+
+
+@dataclass(frozen=True, repr=False)
+class Keys:
+    """Keys of 32 bytes by their ids, the encrypting one first; none leaves everything plain."""
+
+    by_id: dict[str, bytes]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `id:base64[,id:base64]`. Raises SetupNeeded, which never shows a key."""
+        by_id: dict[str, bytes] = {}
+        for number, part in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
+            key_id, _, key = part.partition(":")
+            problem = _problem(key_id, key) or ("its id was given twice" if key_id in by_id else None)
+            if problem:
+                raise SetupNeeded(f"{VARIABLE}: key number {number} is wrong: {problem}")
+            by_id[key_id] = _bytes(key) or b""
+        return cls(by_id)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read `TOPUPS_ENCRYPTION_KEYS`. Raises SetupNeeded."""
+        given = EncryptionSettings().keys
+        return cls.parse(given.get_secret_value() if given else "")
+
+    @property
+    def first(self) -> str | None:
+        """The id of the key that encrypts; None when nothing is encrypted."""
+        return next(iter(self.by_id), None)
+
+
+def _problem(key_id: str, key: str) -> str | None:
+    if not _KEY_ID.fullmatch(key_id):
+        return "it must look like id:base64, the id of letters, digits, `_`, `.` and `-`"
+    found = _bytes(key)
+    if found is None or len(found) != KEY_BYTES:
+        return f"it must be {KEY_BYTES} bytes in base64; {_MAKE_ONE}"
+    return None
+
+
+def _bytes(key: str) -> bytes | None:
+    try:
+        return base64.b64decode(key, validate=True)
+    except binascii.Error:
+        return None
+
+
+class EncryptedPayloads(PayloadCodec):
+    """Encrypts with the first key and decrypts with any; without keys it says so instead of showing garbage."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._first = keys.first
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.by_id.items()}
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Encrypt; payloads stay plain where no key was given."""
+        if self._first is None:
+            return list(payloads)
+        return [self._encrypted(payload, self._first) for payload in payloads]
+
+    async def decode(self, payloads: Iterable[Payload]) -> list[Payload]:
+        """Decrypt what is encrypted. Raises KeysMissing for a key that isn't here, or isn't the right one."""
+        return [self._decrypted(payload) for payload in payloads]
+
+    def _encrypted(self, payload: Payload, key_id: str) -> Payload:
+        nonce = os.urandom(NONCE_BYTES)
+        name = key_id.encode()
+        sealed = self._ciphers[key_id].encrypt(nonce, payload.SerializeToString(), name)
+        metadata = {"encoding": ENCODING, "encryption-cipher": CIPHER, "encryption-key-id": name}
+        return Payload(metadata=metadata, data=nonce + sealed)
+
+    def _decrypted(self, payload: Payload) -> Payload:
+        if payload.metadata.get("encoding") != ENCODING:
+            return payload
+        name = payload.metadata.get("encryption-key-id", b"")
+        key_id = name.decode(errors="replace")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise KeysMissing(f"this is encrypted with the key {key_id[:64]!r}; add it to {VARIABLE}")
+        try:
+            opened = cipher.decrypt(payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:], name)
+        except (InvalidTag, ValueError):
+            raise KeysMissing(f"the key {key_id!r} in {VARIABLE} isn't the one that encrypted this") from None
+        return Payload.FromString(opened)
