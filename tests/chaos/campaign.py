@@ -177,4 +177,5 @@ class Campaign:
 
 
 def _moves(view: TopUpView) -> bool:
-    return not view.final and (view.stale or view.phase != "UNKNOWN_ERROR")
+    waits = view.phase == "UNKNOWN_ERROR" or "under our ref" in (view.review_reason or "")
+    return not view.final and (view.stale or not waits)

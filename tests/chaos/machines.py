@@ -12,7 +12,7 @@ from tests.chaos.diary import Row
 from tests.chaos.ground import NOT_OURS, Ground
 from tests.chaos.kills import everything_back
 from tests.chaos.plan import HANDLING, Round
-from topups import TopUps
+from topups import TopUpError, TopUpResult, TopUps
 from topups.start import workflow_id
 
 VARIANTS = "tests.chaos.variants"
@@ -154,12 +154,21 @@ async def _end_their_own(ground: Ground, refs: list[str], key: str) -> None:
         await ground.patiently(_recheck(ref))
     with suppress(NotReady):
         await ground.until(lambda: not still_open(), THEIR_OWN_SECONDS, "the end of the other account's orders")
+    # Their worker dies next, and nobody else can ask about what it heard and had not yet reported.
+    for ref in refs:
+        if any(row["kind"] == "commit" and row["key"] == key for row in ground.ledger.of(ref)):
+            with suppress(TopUpError):
+                await ground.patiently(_result(ref), THEIR_OWN_SECONDS)
 
 
 def _is_open(rows: list[Row]) -> bool:
     return any(row["kind"] == "commit" for row in rows) and not any(
         row["kind"] == "answer" and row["status"] == "FULFILLED" for row in rows
     )
+
+
+def _result(ref: str) -> Callable[[TopUps], Awaitable[TopUpResult]]:
+    return lambda topups: topups.order(ref).result(timeout=12)
 
 
 def _recheck(ref: str) -> Callable[[TopUps], Awaitable[None]]:

@@ -39,6 +39,18 @@ def test_an_unknown_order_without_a_date_is_lost(run: Run) -> None:
     assert run.unknown("order-1", next_check_at=None).broken() == {"settled"}
 
 
+def test_an_order_whose_ref_somebody_elses_record_holds_may_wait_for_a_person(run: Run) -> None:
+    run.order("order-1").act(0.8, "foreign", "order-1").send(1, "order-1", phone="0770000001")
+    verdict = run.end("order-1", "CONFIRMING", next_check_at=5_000).verdict()
+    assert verdict.clean, verdict.violations
+    assert verdict.on_recheck == 1
+
+
+def test_it_is_lost_when_nobody_looks_it_up_any_more(run: Run) -> None:
+    run.order("order-1").act(0.8, "foreign", "order-1").send(1, "order-1", phone="0770000001")
+    assert run.end("order-1", "CONFIRMING").broken() == {"settled"}
+
+
 def test_an_order_that_ends_long_after_the_faults_is_caught(run: Run) -> None:
     run.order("order-1").send(1, "order-1").deliver(10, "order-1").check(519, "order-1", "FULFILLED")
     assert run.end("order-1", "FULFILLED", 519).verdict().clean
