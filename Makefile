@@ -14,7 +14,7 @@ SEED ?= 1
 # Held at 100 % line and branch coverage.
 MONEY := oneclickdz/*,topups/lifecycle.py,topups/records.py,topups/people.py,topups/order.py,topups/policy.py
 
-.PHONY: help setup demo test check chaos chaos-long worker format clean
+.PHONY: help setup demo test check chaos chaos-long up down logs worker format clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -36,9 +36,10 @@ demo: setup ## Watch real orders survive kills: server, provider stand-in and wo
 
 test: setup ## Run all tests, with coverage of the code that handles money checked
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/system --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/system --ignore tests/containers --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=100 --include='$(MONEY)'
 	@$(BIN)/python -m pytest tests/system $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/containers $(PYTEST_ARGS)
 
 chaos: setup ## Break everything once, on purpose, and let the provider's ledger judge (SEED=1; under 6 minutes)
 	@$(BIN)/python -m tests.chaos short --seed $(SEED) $(CHAOS_ARGS)
@@ -51,6 +52,16 @@ check: setup ## Lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy topups oneclickdz activities workflows starter simulator worker.py tests
 	$(BIN)/lint-imports
+
+up: ## The whole stack in containers: PostgreSQL, Temporal, UI, two workers, the provider's stand-in (needs Docker)
+	docker compose up --build --wait
+	@echo "UI: http://localhost:8080 - try: docker compose exec worker topup --help"
+
+down: ## Stop the stack; its orders are kept (with their volumes: docker compose down -v)
+	docker compose down
+
+logs: ## Follow the workers' logs
+	docker compose logs --follow worker
 
 worker: setup ## Run a worker (settings by environment, see README)
 	$(BIN)/python worker.py

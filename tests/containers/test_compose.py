@@ -1,0 +1,58 @@
+"""`docker compose up --wait` is a working system, and the death of any of its services loses nothing."""
+
+import json
+from collections import Counter
+
+import httpx
+import pytest
+
+from tests.containers.conftest import Stack
+from topups import Phase, TopUpOrder, TopUpRequest, TopUps
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
+
+KILLED = ("worker", "temporal", "postgresql", "simulator", "ui")
+OURS = ("worker", "simulator")
+SERVICES = ("postgresql", "temporal", "ui", *OURS)
+ORDERS = 3
+PATIENCE_SECONDS = 120
+
+
+async def _submitted(topups: TopUps, ref: str) -> TopUpOrder:
+    return await topups.submit(TopUpRequest(ref=ref, plan_code="PREPAID_DJEZZY", phone="0771234567", amount=500))
+
+
+def _ledger(stack: Stack) -> list[dict[str, object]]:
+    text = stack.docker("exec", "-T", "simulator", "cat", "/var/lib/topups/ledger.jsonl")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_an_order_from_outside_is_delivered(topups: TopUps) -> None:
+    order = await _submitted(topups, "from-outside")
+    assert (await order.result(timeout=PATIENCE_SECONDS)).phase is Phase.FULFILLED
+
+
+async def test_the_command_is_there_inside(stack: Stack) -> None:
+    send = "topup send --ref from-inside --plan PREPAID_DJEZZY --phone 0771234567 --amount 500 --wait 100 --json"
+    assert json.loads(stack.docker("exec", "-T", "worker", *send.split()))["phase"] == "FULFILLED"
+
+
+async def test_no_container_runs_as_root(stack: Stack) -> None:
+    for service in SERVICES:
+        assert stack.docker("exec", "-T", service, "id", "-u").strip() != "0", service
+
+
+async def test_the_ui_answers(stack: Stack) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stack.get_service_port('ui', 8080)}") as ui:
+        assert "topups" in (await ui.get("/api/v1/namespaces")).text
+
+
+@pytest.mark.parametrize("service", KILLED)
+async def test_whatever_is_killed_every_order_is_delivered_once(stack: Stack, topups: TopUps, service: str) -> None:
+    orders = [await _submitted(topups, f"killed-{service}-{number}") for number in range(ORDERS)]
+    stack.docker("kill", service)
+    stack.up()
+    for order in orders:
+        assert (await order.result(timeout=PATIENCE_SECONDS)).phase is Phase.FULFILLED
+    delivered = Counter(row["ref"] for row in _ledger(stack) if row["kind"] == "delivery")
+    assert {order.ref: delivered[order.ref] for order in orders} == {order.ref: 1 for order in orders}
