@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from starter.processes import NotReady
@@ -153,9 +154,9 @@ async def raw_cancel(ground: Ground, each: Round) -> None:
 
 async def terminated(ground: Ground, each: Round) -> None:
     """F15: Terminate, pressed in the middle of a POST; then `topup reopen`."""
-    met = await _held_in_a_send(ground, each)
+    held = await _held_in_a_send(ground, each)
+    met = [ref for ref in held if await _press(ground, ref, "terminate")]
     for ref in met:
-        await _press(ground, ref, "terminate")
         ground.act("terminate", ref)
     ground.fault(each.number, each.fault, each.window, met)
     if each.released_first:
@@ -163,16 +164,26 @@ async def terminated(ground: Ground, each: Round) -> None:
             await ground.desk.let_go(ref)
     for ref in met:
         await _reopen(ground, ref)
-    for ref in met:
+    for ref in held:
         await ground.desk.let_go(ref)
 
 
-async def _press(ground: Ground, ref: str, button: Literal["cancel", "terminate"]) -> None:
-    async def press(topups: TopUps) -> None:
-        handle = topups.client.get_workflow_handle(workflow_id(ref))
-        await (handle.cancel() if button == "cancel" else handle.terminate())
+async def _press(ground: Ground, ref: str, button: Literal["cancel", "terminate"]) -> bool:
+    """Press a button of the UI; False when the order had ended: its worker may have died, and a look-up found it."""
 
-    await ground.patiently(press)
+    async def press(topups: TopUps) -> bool:
+        handle = topups.client.get_workflow_handle(workflow_id(ref))
+        try:
+            await (handle.cancel() if button == "cancel" else handle.terminate())
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            # Or the first try was taken and its answer lost.
+            return (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
+        return True
+
+    pressed: bool = await ground.patiently(press)
+    return pressed
 
 
 async def _reopen(ground: Ground, ref: str) -> None:
