@@ -62,7 +62,7 @@ def create_app(keys: Keys, token: str, ui: Sequence[str]) -> Starlette:
         return _refused(request, token) or PlainTextResponse("This browser may now read payloads in the Temporal UI.\n")
 
     async def decode(request: Request) -> Response:
-        return _refused(request, token) or await _answered(request, codec.decode)
+        return _refused(request, token) or await _answered(request, codec.decrypt)
 
     async def encode(request: Request) -> Response:
         return _refused(request, token) or await _answered(request, codec.encode)

@@ -11,14 +11,16 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.protobuf.message import DecodeError
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, EncodingPayloadConverter, PayloadCodec
 
 from topups.errors import KeysMissing, SetupNeeded
 
@@ -84,7 +86,7 @@ def _bytes(key: str) -> bytes | None:
 
 
 class EncryptedPayloads(PayloadCodec):
-    """Encrypts with the first key and decrypts with any; without keys it says so instead of showing garbage."""
+    """Encrypts with the first key and decrypts with any."""
 
     def __init__(self, keys: Keys) -> None:
         self._first = keys.first
@@ -97,7 +99,11 @@ class EncryptedPayloads(PayloadCodec):
         return [self._encrypted(payload, self._first) for payload in payloads]
 
     async def decode(self, payloads: Iterable[Payload]) -> list[Payload]:
-        """Decrypt what is encrypted. Raises KeysMissing for a key that isn't here, or isn't the right one."""
+        """Decrypt what can be. The rest passes through to `Readable`: one bad signal must not stop an order."""
+        return [self._decrypted_or_same(payload) for payload in payloads]
+
+    async def decrypt(self, payloads: Iterable[Payload]) -> list[Payload]:
+        """Decrypt. Raises KeysMissing for a key that isn't here, or isn't the right one."""
         return [self._decrypted(payload) for payload in payloads]
 
     def _encrypted(self, payload: Payload, key_id: str) -> Payload:
@@ -107,16 +113,53 @@ class EncryptedPayloads(PayloadCodec):
         metadata = {"encoding": ENCODING, "encryption-cipher": CIPHER, "encryption-key-id": name}
         return Payload(metadata=metadata, data=nonce + sealed)
 
+    def _decrypted_or_same(self, payload: Payload) -> Payload:
+        try:
+            return self._decrypted(payload)
+        except KeysMissing:
+            return payload
+
     def _decrypted(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
             return payload
-        name = payload.metadata.get("encryption-key-id", b"")
-        key_id = name.decode(errors="replace")
+        key_id, name = _key_id(payload), payload.metadata.get("encryption-key-id", b"")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise KeysMissing(f"this is encrypted with the key {key_id[:64]!r}; add it to {VARIABLE}")
+            raise _keys_missing(payload)
         try:
             opened = cipher.decrypt(payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:], name)
-        except (InvalidTag, ValueError):
-            raise KeysMissing(f"the key {key_id!r} in {VARIABLE} isn't the one that encrypted this") from None
-        return Payload.FromString(opened)
+            return Payload.FromString(opened)
+        except (InvalidTag, ValueError, DecodeError):
+            raise _keys_missing(payload) from None
+
+
+class _Sealed(EncodingPayloadConverter):
+    """What is still encrypted where a value is wanted."""
+
+    @property
+    def encoding(self) -> str:
+        return ENCODING.decode()
+
+    def to_payload(self, value: Any) -> None:
+        del value  # nothing of ours is written so
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        del type_hint
+        raise _keys_missing(payload)
+
+
+class Readable(CompositePayloadConverter):
+    """Pydantic's converter, which says KeysMissing of a payload that nobody here can decrypt."""
+
+    def __init__(self) -> None:
+        super().__init__(_Sealed(), *PydanticPayloadConverter().converters.values())
+
+
+def _key_id(payload: Payload) -> str:
+    return payload.metadata.get("encryption-key-id", b"").decode(errors="replace")[:64]
+
+
+def _keys_missing(payload: Payload) -> KeysMissing:
+    return KeysMissing(
+        f"this is encrypted with the key {_key_id(payload)!r}, and {VARIABLE} lacks it or has another one under that id"
+    )

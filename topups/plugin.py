@@ -2,13 +2,12 @@
 
 import dataclasses
 
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from topups.encryption import EncryptedPayloads, Keys
+from topups.encryption import EncryptedPayloads, Keys, Readable
 from topups.guarded import GuardedWords
 
 # Pure or well-behaved modules; loading them anew for each run would cost most of a replay's time.
@@ -32,7 +31,7 @@ class TopUpsPlugin(SimplePlugin):
 
 def converter(keys: Keys) -> DataConverter:
     """Return the one converter of this system. A failure's text is encrypted only where there is a key for it."""
-    encrypting = dataclasses.replace(pydantic_data_converter, payload_codec=EncryptedPayloads(keys))
+    encrypting = DataConverter(payload_converter_class=Readable, payload_codec=EncryptedPayloads(keys))
     if keys.first is None:
         return encrypting
     return dataclasses.replace(encrypting, failure_converter_class=DefaultFailureConverterWithEncodedAttributes)

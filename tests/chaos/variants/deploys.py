@@ -58,11 +58,8 @@ class NotPatched(TopUp):
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
-        return await super().run(given)
-
-    async def _live(self) -> None:
         await workflow.sleep(BREATH)
-        await super()._live()
+        return await super().run(given)
 
 
 @workflow.defn(name="TopUp")
