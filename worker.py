@@ -139,10 +139,7 @@ async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> 
             connecting.cancel()
             return
         client = connecting.result()
-        key_id = Keys.from_environment().first
-        log.info("Orders are encrypted with key %s", key_id) if key_id else log.warning(
-            "Orders are kept in plain: set TOPUPS_ENCRYPTION_KEYS to encrypt them"
-        )
+        _say_whether_encrypted()
         worker = build_worker(client, provider, settings, policy)
         working = asyncio.create_task(worker.run())
         guard = asyncio.create_task(watch_key(provider, TopUps(client, settings)))
@@ -155,6 +152,14 @@ async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> 
         await working
         if ended is guard:
             guard.result()
+
+
+def _say_whether_encrypted() -> None:
+    key_id = Keys.from_environment().first
+    if key_id is None:
+        log.warning("Orders are kept in plain: set TOPUPS_ENCRYPTION_KEYS to encrypt them")
+    else:
+        log.info("Orders are encrypted with key %s", key_id)
 
 
 async def _first(tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:

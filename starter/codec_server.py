@@ -26,7 +26,7 @@ from topups.encryption import VARIABLE, EncryptedPayloads, Keys
 
 BODY_MAX_BYTES = 16 * 1024 * 1024
 TOKEN_MIN = 16
-TOKEN_VARIABLE = "TOPUPS_CODEC_TOKEN"  # noqa: S105 - its name, not its value
+CODEC_VARIABLE = "TOPUPS_CODEC_TOKEN"
 
 
 class CodecSettings(BaseSettings):
@@ -34,7 +34,7 @@ class CodecSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
-    token: SecretStr | None = Field(default=None, validation_alias=TOKEN_VARIABLE)
+    token: SecretStr | None = Field(default=None, validation_alias=CODEC_VARIABLE)
 
 
 def given() -> tuple[Keys, str]:
@@ -43,7 +43,7 @@ def given() -> tuple[Keys, str]:
     if keys.first is None:
         raise SetupNeeded(f"there is nothing to decrypt with: set {VARIABLE}=id:base64")
     if token is None or len(token.get_secret_value()) < TOKEN_MIN:
-        raise SetupNeeded(f"set {TOKEN_VARIABLE} to a secret of at least {TOKEN_MIN} characters: it opens private data")
+        raise SetupNeeded(f"set {CODEC_VARIABLE} to a secret of at least {TOKEN_MIN} characters: it opens private data")
     return keys, token.get_secret_value()
 
 

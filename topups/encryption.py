@@ -9,7 +9,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -50,11 +50,11 @@ class Keys:
         """Read `id:base64[,id:base64]`. Raises SetupNeeded, which never shows a key."""
         by_id: dict[str, bytes] = {}
         for number, part in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
-            key_id, _, key = part.partition(":")
-            problem = _problem(key_id, key) or ("its id was given twice" if key_id in by_id else None)
-            if problem:
-                raise SetupNeeded(f"{VARIABLE}: key number {number} is wrong: {problem}")
-            by_id[key_id] = _bytes(key) or b""
+            try:
+                key_id, key = _parsed(part, by_id)
+            except ValueError as error:
+                raise SetupNeeded(f"{VARIABLE}: key number {number} is wrong: {error}") from None
+            by_id[key_id] = key
         return cls(by_id)
 
     @classmethod
@@ -69,20 +69,19 @@ class Keys:
         return next(iter(self.by_id), None)
 
 
-def _problem(key_id: str, key: str) -> str | None:
+def _parsed(part: str, others: Container[str]) -> tuple[str, bytes]:
+    key_id, _, text = part.partition(":")
     if not _KEY_ID.fullmatch(key_id):
-        return "it must look like id:base64, the id of letters, digits, `_`, `.` and `-`"
-    found = _bytes(key)
-    if found is None or len(found) != KEY_BYTES:
-        return f"it must be {KEY_BYTES} bytes in base64; {_MAKE_ONE}"
-    return None
-
-
-def _bytes(key: str) -> bytes | None:
+        raise ValueError("it must look like id:base64, the id of letters, digits, `_`, `.` and `-`")
     try:
-        return base64.b64decode(key, validate=True)
+        key = base64.b64decode(text, validate=True)
     except binascii.Error:
-        return None
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"it must be {KEY_BYTES} bytes in base64; {_MAKE_ONE}")
+    if key_id in others:
+        raise ValueError("its id was given twice")
+    return key_id, key
 
 
 class EncryptedPayloads(PayloadCodec):

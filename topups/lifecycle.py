@@ -26,6 +26,7 @@ from topups.observations import (
 )
 from topups.order import Order, Refusal
 from topups.policy import LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
+from topups.resending import may_resend, resend_is_open
 
 Action = Literal["prepare", "send", "look_up", "check", "expire"]
 
@@ -54,22 +55,6 @@ def _ask(order: Order, now: datetime) -> Action:
     if order.topup_id is not None:
         return "check"
     return "send" if may_resend(order, now) else "look_up"
-
-
-def may_resend(order: Order, now: datetime) -> bool:
-    """Only after a full ladder of misses in a row, with the same ref, in time, and nothing against it."""
-    if order.phase is not Phase.CONFIRMING or not _resend_is_open(order, now):
-        return False
-    ladder, sent_at, missed_at = order.policy.lookup_waits, order.last_send_at, order.missed_at
-    if sent_at is None or missed_at is None:
-        return False
-    # The last miss must have been asked late itself: people's rechecks ask early, before a slow POST can show.
-    return missed_at >= sent_at + timedelta(seconds=ladder[-1]) and order.misses >= len(ladder)
-
-
-def _resend_is_open(order: Order, now: datetime) -> bool:
-    barred = order.no_more_sends or order.resolution or order.refusal or order.duplicate or order.send_open
-    return not barred and now < order.deliver_by and order.resends < order.policy.max_resends
 
 
 def begin(order: Order, action: Action, now: datetime) -> Order:
@@ -281,7 +266,7 @@ def _look_again(order: Order, now: datetime) -> Order:
         return order.due(max(now, sent_at + timedelta(seconds=wait)))
     if may_resend(order, now):
         return order.due(now)
-    if order.refusal is None and not _resend_is_open(order, now):
+    if order.refusal is None and not resend_is_open(order, now):
         order = order.but(review_reason="Nobody knows whether this order was created; it is looked up on and on")
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
     if order.refusal is not None:

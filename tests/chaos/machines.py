@@ -109,7 +109,7 @@ async def long_history(ground: Ground, each: Round, signals: int) -> None:
         await asyncio.gather(*(_signal(ground, order.ref) for _ in range(SIGNALS_AT_ONCE)))
     ground.act("recheck", order.ref)
     ground.fault(each.number, each.fault, each.window, [order.ref], signals=signals)
-    # It may still wait for its send: a server that was broken meanwhile took the words and lost the tasks' time.
+    # It may still wait for its send, and what the provider doesn't have yet can't be settled there.
     await ground.until(lambda: any(row["kind"] == "commit" for row in ground.ledger.of(order.ref)), 120, "its send")
     await ground.drive(order.ref, each.ending)
 

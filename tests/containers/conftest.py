@@ -58,7 +58,7 @@ def stack(engine: docker.DockerClient) -> Iterator[Stack]:
         patch.setenv("COMPOSE_PROJECT_NAME", PROJECT)
         patch.setenv("TEMPORAL_PORT", str(free_port()))
         patch.setenv("UI_PORT", str(free_port()))
-        compose = Stack(ROOT, build=True)
+        compose = Stack(ROOT)
         compose.docker("down", "-v", "--remove-orphans")
         compose.docker("build")
         try:

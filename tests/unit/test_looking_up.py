@@ -25,10 +25,10 @@ from tests.unit.story import (
     new_order,
     sending,
 )
-from topups.lifecycle import may_resend
 from topups.models import Phase, Reopening
 from topups.observations import InDoubt, Missed, NoAnswer, Observation, OtherAccount, Refused
 from topups.policy import Policy
+from topups.resending import may_resend
 
 LONG_AGO = BEGAN - timedelta(minutes=11)
 

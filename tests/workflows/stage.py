@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
 
 from tests.workflows.provider import ScriptedProvider
-from topups import Phase, TopUpOrder, TopUpRequest, TopUpResult, TopUps, TopUpView
+from topups import Phase, TopUpOrder, TopUpRequest, TopUpResult, TopUpRow, TopUps, TopUpView
 from topups.start import workflow_id
 
 PATIENCE_SECONDS = 30
@@ -93,3 +93,14 @@ class Stage:
         """The search attributes of the order's newest run."""
         described = await self.handle.describe()
         return {pair.key.name: pair.value for pair in described.typed_search_attributes}
+
+
+async def rows_of(asked: Callable[[], AsyncIterator[TopUpRow]], wanted: set[str]) -> list[TopUpRow]:
+    """Wait until a list shows these refs and no other: it follows the orders by a moment."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = [row async for row in asked()]
+        if {row.ref for row in rows} == wanted and len(rows) == len(wanted):
+            return rows
+        assert time.monotonic() < deadline, rows
+        await asyncio.sleep(0.05)

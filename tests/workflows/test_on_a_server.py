@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironm
 from temporalio.worker import Worker
 
 from tests.workflows.provider import Pause, ScriptedProvider, says
-from tests.workflows.stage import DAY, HOUR, PATIENCE_SECONDS, Stage
+from tests.workflows.stage import DAY, HOUR, PATIENCE_SECONDS, Stage, rows_of
 from topups import (
     HoldReason,
     NotConfirmed,
@@ -19,7 +19,6 @@ from topups import (
     Phase,
     RefConflict,
     TopUpRequest,
-    TopUpRow,
     TopUps,
     handle,
 )
@@ -56,17 +55,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handle, "UPDATE_ACCEPT_SECONDS", 0.5)
 
 
-async def _listed(asked: Callable[[], AsyncIterator[TopUpRow]], wanted: set[str]) -> list[TopUpRow]:
-    """Wait until a list shows these refs and no other: it follows the orders by a moment."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        rows = [row async for row in asked()]
-        if {row.ref for row in rows} == wanted and len(rows) == len(wanted):
-            return rows
-        assert time.monotonic() < deadline, rows
-        await asyncio.sleep(0.05)
-
-
 async def test_a_list_shows_each_order_once_by_phase_and_need_of_review(stage: Stage) -> None:
     began = datetime.now(UTC)
     stage.provider.policy = Policy(history_events=1)
@@ -79,18 +67,18 @@ async def test_a_list_shows_each_order_once_by_phase_and_need_of_review(stage: S
     await stage.later(6, "strange")
     await stage.end(orders["done"])
     listed = stage.topups.list
-    await _listed(listed, set(refs))
-    [held] = await _listed(lambda: listed(phase="ON_HOLD"), {"held"})
+    await rows_of(listed, set(refs))
+    [held] = await rows_of(lambda: listed(phase="ON_HOLD"), {"held"})
     assert (held.phase, held.plan_code, held.phone_tail) == (Phase.ON_HOLD, "PREPAID_DJEZZY", "567")
     assert not held.needs_review
     assert held.phase_since is not None
     assert held.accepted_at is not None
     assert held.phase_since >= held.accepted_at >= began
-    await _listed(lambda: listed(needs_review=True), {"strange"})
-    await _listed(lambda: listed(needs_review=False), {"held", "done"})
-    await _listed(lambda: listed(finished_since=began), {"done"})
-    await _listed(lambda: listed(finished_since=datetime.now(UTC) + timedelta(days=30)), set())
-    await _listed(lambda: listed(phase=Phase.CANCELLED), set())
+    await rows_of(lambda: listed(needs_review=True), {"strange"})
+    await rows_of(lambda: listed(needs_review=False), {"held", "done"})
+    await rows_of(lambda: listed(finished_since=began), {"done"})
+    await rows_of(lambda: listed(finished_since=datetime.now(UTC) + timedelta(days=30)), set())
+    await rows_of(lambda: listed(phase=Phase.CANCELLED), set())
 
 
 async def test_an_order_that_was_broken_off_needs_review_until_it_is_reopened_and_is_listed_once(stage: Stage) -> None:
@@ -101,12 +89,12 @@ async def test_an_order_that_was_broken_off_needs_review_until_it_is_reopened_an
     await stage.until(order, Phase.ON_HOLD)
     await stage.topups.client.get_workflow_handle("topup-broken").terminate("a mistake")
     listed = stage.topups.list
-    [row] = await _listed(lambda: listed(needs_review=True), {"broken"})
+    [row] = await rows_of(lambda: listed(needs_review=True), {"broken"})
     assert (row.phase, row.needs_review) == (Phase.ON_HOLD, True)
-    await _listed(lambda: listed(needs_review=False), {"whole"})
+    await rows_of(lambda: listed(needs_review=False), {"whole"})
     await order.reopen(note="a mistake", by="fatima")
-    await _listed(lambda: listed(needs_review=True), set())
-    await _listed(listed, {"broken", "whole"})
+    await rows_of(lambda: listed(needs_review=True), set())
+    await rows_of(listed, {"broken", "whole"})
 
 
 async def test_the_same_order_is_one_order_and_another_one_is_a_conflict(stage: Stage) -> None:
