@@ -39,6 +39,8 @@ GUARD_EVERY_SECONDS = 10.0
 RECONNECT_SECONDS = 2.0
 CACHED_WORKFLOWS = 2_000
 CONCURRENT_ACTIVITIES = 200
+# Every task that it holds must end within the task time-out (5 s), also when all of them replay from the start.
+CONCURRENT_WORKFLOW_TASKS = 20
 
 
 class WrongSetting(Exception):
@@ -72,6 +74,7 @@ def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings,
         activities=[asks.prepare, asks.send, asks.look_up, asks.check, PolicyActivities(policy).read_policy],
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
+        max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
         graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,

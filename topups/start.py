@@ -1,6 +1,6 @@
 """How an order's workflow is started: its id, its memo, what a list shows of it from the first moment on."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -15,6 +15,8 @@ from topups.temporal_errors import explained
 WORKFLOW_TYPE = "TopUp"
 ID_PREFIX = "topup-"
 MEMO_KEY = "submission"
+# A worker that dies inside a workflow task holds its order for so long; Temporal's default would be 10 s.
+TASK_TIMEOUT = timedelta(seconds=5)
 
 
 def workflow_id(ref: str) -> str:
@@ -40,6 +42,7 @@ async def start(client: Client, settings: ClientSettings, given: TopUpInput, reu
             given,
             id=workflow_id(request.ref),
             task_queue=settings.task_queue,
+            task_timeout=TASK_TIMEOUT,
             id_reuse_policy=reuse,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             memo={MEMO_KEY: memo},

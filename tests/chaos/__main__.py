@@ -14,6 +14,7 @@ from starter.local import temporal_program
 from tests.chaos.campaign import Campaign
 from tests.chaos.controls import CONTROLS, play_controls
 from tests.chaos.ground import Ground
+from tests.chaos.judge import Violation
 from tests.chaos.plan import Plan, Scale, plan
 from tests.chaos.report import Report, added_up, report_of, show
 
@@ -109,7 +110,14 @@ async def _long(seeds: range, at_once: int, scale: Scale, folder: Path) -> Repor
         async with places:
             return await _campaign(plan(seed, scale), scale, RAISED_LIMIT, folder / f"seed-{seed}", None)
 
-    return added_up(await asyncio.gather(*(run(seed) for seed in seeds)))
+    reports = await asyncio.gather(*(run(seed) for seed in seeds), return_exceptions=True)
+    broken = [report for report in reports if isinstance(report, BaseException)]
+    for seed, report in zip(seeds, reports, strict=True):
+        if isinstance(report, BaseException):
+            console.print(f"[red]seed {seed} broke off:[/] {type(report).__name__}: {report}", markup=True)
+    total = added_up(report for report in reports if isinstance(report, Report))
+    total.violations += [Violation("evidence", f"a campaign broke off: {error}") for error in broken]
+    return total
 
 
 async def _campaign(ours: Plan, scale: Scale, rate_limit: int, folder: Path, server: str | None) -> Report:

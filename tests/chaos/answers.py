@@ -19,6 +19,7 @@ BROKEN = (
 )
 FORBIDDEN, TOO_MANY = 403, 429
 FOUND_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 def _error(http: int, code: str | None = None, **more: Any) -> dict[str, Any]:
@@ -122,9 +123,9 @@ async def odd_words(ground: Ground, each: Round) -> None:
     orders = [first, _to(back, BACK_AND_FORTH), _to(new, NEW_WORD), twice, foreign]
     await _somebody_elses(ground, foreign)
     ground.hand(*orders)
-    await ground.row(new.ref, 60, kind="answer", status="AWAITING_OPERATOR")
+    await ground.row(new.ref, PATIENCE_SECONDS, kind="answer", status="AWAITING_OPERATOR")
     await ground.drive(new.ref, "FULFILLED")
-    await ground.row(twice.ref, 60, kind="answer", status="FULFILLED")
+    await ground.row(twice.ref, PATIENCE_SECONDS, kind="answer", status="FULFILLED")
     await ground.drive(twice.ref, "REFUNDED")
     ground.fault(each.number, each.fault, each.window, [order.ref for order in orders[1:]])
 

@@ -13,6 +13,7 @@ from tests.chaos.diary import Diary, Tail
 from tests.chaos.ground import UNKNOWN_RECHECK_SECONDS, Ground
 from tests.chaos.plan import Plan, Round, Scale
 from tests.chaos.replaying import replay_all
+from tests.chaos.rounds import Rounds, repeated
 from topups import NoSuchOrder, TopUpError, TopUpView
 
 Play = Callable[[Ground, Round], Awaitable[None]]
@@ -70,16 +71,24 @@ class Campaign:
         had_outage = any(each.fault == "F8" for each in plan.rounds)
         self._patience = patience or (AFTER_OUTAGE_SECONDS if had_outage else SETTLE_SECONDS)
         self._stories = asyncio.Semaphore(STORIES_AT_ONCE)
+        self._rounds = Rounds(self._play, self._mend, ground.diary, say)
 
     async def run(self) -> None:
-        """Play every round, then settle. Raises whatever a round could not do."""
+        """Play every round, some of them once more, then settle. Raises what no settling can follow."""
         ground = self._ground
         ground.diary.write(kind="begin", seed=self._plan.seed, digest=self._plan.digest, rules=self.rules)
         await ground.start()
         await ground.man(2)
         watching = asyncio.create_task(self._watch())
+        await self._play_all(self._plan.rounds)
+        await self._play_all(tuple(self._rounds.to_repeat(self._plan.rounds)))
+        await ground.all_over()
+        watching.cancel()
+        await self._settle()
+
+    async def _play_all(self, rounds: tuple[Round, ...]) -> None:
         beside: list[asyncio.Task[None]] = []
-        for each in self._plan.rounds:
+        for each in rounds:
             if each.beside:
                 await self._stories.acquire()
                 beside.append(asyncio.create_task(self._beside(each)))
@@ -87,11 +96,8 @@ class Campaign:
             if each.fault == "F8":
                 # The stories' faults live in the provider's memory.
                 await asyncio.gather(*beside)
-            await self._play(each)
+            await self._rounds.play(each)
         await asyncio.gather(*beside)
-        await ground.all_over()
-        watching.cancel()
-        await self._settle()
 
     @property
     def rules(self) -> dict[str, Any]:
@@ -100,8 +106,13 @@ class Campaign:
             "settle_seconds": self._patience,
             "rate_limits": {"sandbox-key": self._ground.rate_limit},
             "unknown_recheck_seconds": UNKNOWN_RECHECK_SECONDS,
-            "watched_keys": [machines.key_of(each) for each in self._plan.rounds if each.fault == "F5"],
+            "watched_keys": [machines.key_of(each) for each in self._planned if each.fault == "F5"],
         }
+
+    @property
+    def _planned(self) -> list[Round]:
+        """Every round that may be played."""
+        return [*self._plan.rounds, *map(repeated, self._plan.rounds)]
 
     async def _watch(self) -> None:
         """Look at one order or another all the time, as operators do: a look must never change what happens."""
@@ -115,13 +126,11 @@ class Campaign:
 
     async def _beside(self, each: Round) -> None:
         try:
-            await self._play(each)
+            await self._rounds.play(each)
         finally:
             self._stories.release()
 
     async def _play(self, each: Round) -> None:
-        started = asyncio.get_running_loop().time()
-        self._ground.diary.write(kind="round", number=each.number, fault=each.fault, window=each.window)
         match each.fault, each.window:
             case "F8", _:
                 await clocks.outage(self._ground, each, self._scale.outage)
@@ -129,8 +138,16 @@ class Campaign:
                 await machines.long_history(self._ground, each, self._scale.long_history)
             case kind:
                 await (PLAYS.get(kind) or PLAYS[each.fault])(self._ground, each)
-        seconds = asyncio.get_running_loop().time() - started
-        self._say(f"round {each.name}: {len(each.orders)} orders, {seconds:.1f} s")
+
+    async def _mend(self, each: Round) -> None:
+        """Have everybody back who a round that failed may have left dead or frozen."""
+        if each.beside:
+            return
+        if each.fault == "F8":
+            self._ground.kill(self._ground.provider)
+            await self._ground.start_provider()
+        self._ground.kill_crew()
+        await kills.everything_back(self._ground, each)
 
     async def _settle(self) -> None:
         ground = self._ground
@@ -157,7 +174,7 @@ class Campaign:
 
     async def _replay(self) -> None:
         """Orders of the deployments ran other code; all others must replay with today's."""
-        deployed = [order.ref for each in self._plan.rounds if each.fault == "F12" for order in each.orders]
+        deployed = [order.ref for each in self._planned if each.fault == "F12" for order in each.orders]
         replayed, failures = await replay_all(await self._ground.temporal(), but=deployed)
         self._ground.diary.write(kind="replayed", replayed=replayed, failures=failures)
 

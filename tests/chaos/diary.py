@@ -19,6 +19,7 @@ class Diary:
     """Appends rows. With `sure` a row is on the disk before `write` returns."""
 
     def __init__(self, path: Path, *, sure: bool = False) -> None:
+        self.path = path
         self._file = path.open("a", encoding="utf-8")
         self._sure = sure
 

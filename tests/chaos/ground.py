@@ -24,6 +24,7 @@ from topups.settings import ClientSettings
 KEY = "sandbox-key"
 NOT_OURS = "the Temporal server is not ours to break"
 LOOK_SECONDS = 0.05
+AGAIN_SECONDS = 0.3
 START_SECONDS = 60.0
 # The provider's own 5 and 15 s, divided; none of our waits is.
 SPEED = 5.0
@@ -201,8 +202,15 @@ class Ground:
         return self._topups
 
     async def temporal(self) -> Client:
-        """Connect to the server."""
-        return await Client.connect(self.address, plugins=[TopUpsPlugin()], runtime=quiet_runtime())
+        """Connect to the server, which may be away for a while."""
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while True:
+            try:
+                return await Client.connect(self.address, plugins=[TopUpsPlugin()], runtime=quiet_runtime())
+            except RuntimeError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def patiently(self, call: Callable[[TopUps], Awaitable[Any]], seconds: float = 60.0) -> Any:
         """Do something through the client's library, again and again while Temporal or all workers are away."""
@@ -216,15 +224,17 @@ class Ground:
                     raise
                 if asyncio.get_running_loop().time() > deadline:
                     raise
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def later(self, story: Coroutine[Any, Any, None]) -> None:
         """Let something happen in its own time; `all_over` waits for it."""
         self._later.append(asyncio.create_task(story))
 
     async def all_over(self) -> None:
-        """Wait until everything that was to happen later has happened."""
-        await asyncio.gather(*self._later)
+        """Wait until everything that was to happen later has happened, or failed."""
+        for outcome in await asyncio.gather(*self._later, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                self.diary.write(kind="note", text=f"{type(outcome).__name__}: {outcome}")
 
     def fault(self, number: int, fault: str, window: str, targets: Iterable[str], **more: Any) -> None:
         """Note that a fault was injected while these orders were in its window."""

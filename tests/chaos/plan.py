@@ -43,6 +43,9 @@ BESIDE = (
 ALONE = (("F3", "all"), ("F13", "full-disk"), ("F13", "no-memory"))
 OUTAGE = ("F8", "outage")
 
+# Rounds that write down their parts under names of their own.
+PARTS = {"F6": ("late", "prefixed", "list"), "F12": ("patched", "bad-deploy")}
+
 Kind = tuple[str, str]
 
 

@@ -1,4 +1,7 @@
-"""How long an order waits after a kill: from a worker that polls again, or a server that answers, to its request."""
+"""How long an order waits after a kill: from a worker that polls again, or a server that answers, to its request.
+
+A request that is due only later counts from then: no order is asked about twice within five seconds.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,6 +18,7 @@ SEND_WINDOWS = frozenset({"before", "received", "committed", "answered", "send"}
 # There an order has nothing to do before its recheck, or isn't known yet.
 IDLE_WINDOWS = frozenset({"sleep", "start"})
 MEASURED = frozenset({"F1", "F2", "F3"})
+POLL_GAP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -134,4 +138,10 @@ def _seconds(story: Story, killed_at: float, ready_at: float | None) -> float | 
     at = next(later, finished_at if finished_at and finished_at > killed_at else None)
     if at is None or ready_at is None:
         return None
-    return max(0.0, at - ready_at)
+    return max(0.0, at - max(ready_at, _due_at(story, killed_at)))
+
+
+def _due_at(story: Story, killed_at: float) -> float:
+    """The earliest moment at which the order may be asked about again; the true one is up to five seconds later."""
+    before = [request.at for request in story.requests if request.at <= killed_at]
+    return max(before) + POLL_GAP_SECONDS if before else 0.0

@@ -14,15 +14,15 @@ from rich.table import Table
 from tests.chaos.books import read, rows
 from tests.chaos.invariants.evidence import Json
 from tests.chaos.judge import Violation, judge, windows
+from tests.chaos.plan import PARTS
 from tests.chaos.recovery import Sample, figures, samples
+from tests.chaos.rounds import AGAIN
 
 # With no event in n independent orders the true rate is below 3/n, at 95 %.
 RULE_OF_THREE = 3.0
 VIOLATIONS_SHOWN = 30
 # Some rounds meet nobody, because a busy machine was too slow or too fast; more than a sixth is no campaign.
 SHARE = Fraction(5, 6)
-# Rounds that write down their parts under names of their own.
-PARTS = {"F6": ("late", "prefixed", "list"), "F12": ("patched", "bad-deploy")}
 
 Place = tuple[str, str]
 
@@ -56,7 +56,8 @@ class Met:
 class Report:
     """One run or several. `windows`: what was done, by fault and window; `blows`: kills and freezes.
 
-    `replayed`: histories; `skipped`: rounds that could not be played on this machine, and why.
+    `replayed`: histories; `skipped`: rounds that could not be played on this machine, and why; `failed`: rounds that
+    failed and were played once more; one that failed then too is a violation.
     """
 
     seeds: list[int] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Report:
     samples: list[Sample] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     replayed: int = 0
     seconds: float = 0.0
 
@@ -95,7 +97,12 @@ def report_of(folder: Path) -> Report:
         windows=_windows(folder, diary),
         blows=Counter(_blow(row) for row in diary if row["kind"] == "process" and row["what"] in {"kill", "freeze"}),
         samples=samples(books),
-        violations=[*verdict.violations, *(Violation("replay", sentence) for sentence in replays["failures"])],
+        violations=[
+            *verdict.violations,
+            *(Violation("replay", sentence) for sentence in replays["failures"]),
+            *(Violation("round", _failure(row)) for row in diary if row["kind"] == "failed" and row["number"] > AGAIN),
+        ],
+        failed=[_failure(row) for row in diary if row["kind"] == "failed" and row["number"] <= AGAIN],
         skipped=[f"{row['fault']} {row['window']}: {row['why']}" for row in diary if row["kind"] == "skipped"],
         replayed=replays["replayed"],
         seconds=books.over_at - books.entries[0].at if books.entries else 0.0,
@@ -113,6 +120,10 @@ def _windows(folder: Path, diary: list[Json]) -> dict[Place, Met]:
     return dict(found)
 
 
+def _failure(row: Json) -> str:
+    return f"round {row['name']} failed: {row['why']}"
+
+
 def _blow(row: Json) -> str:
     name = row["name"] if row["name"] in {"temporal", "provider", "client"} else "worker"
     return f"{row['what']} {name}"
@@ -128,6 +139,7 @@ def added_up(reports: Iterable[Report]) -> Report:
         total.samples += one.samples
         total.violations += one.violations
         total.skipped += one.skipped
+        total.failed += one.failed
         total.replayed += one.replayed
         total.seconds += one.seconds
         for place, met in one.windows.items():
@@ -145,7 +157,7 @@ def show(report: Report, console: Console) -> None:
     console.print(_windows_table(report), _counts_table(report), _recovery_table(report))
     for violation in report.violations[:VIOLATIONS_SHOWN]:
         console.print(f"[red]{violation.invariant}[/]: {violation.sentence}", highlight=False)
-    for sentence in (*report.missing, *(f"skipped: {each}" for each in report.skipped)):
+    for sentence in (*report.missing, *report.failed, *(f"skipped: {each}" for each in report.skipped)):
         console.print(sentence)
     more = len(report.violations) - VIOLATIONS_SHOWN
     if more > 0:

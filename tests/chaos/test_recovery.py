@@ -31,6 +31,12 @@ def test_recovery_counts_from_a_worker_that_polls_again_to_the_next_request(run:
     assert [figures.p50, figures.p99, figures.max] == pytest.approx([3, 12, 12])
 
 
+def test_a_check_that_is_due_later_counts_from_then(run: Run) -> None:
+    run.order("a").send(1, "a").check(9, "a", "HANDLING").kill(10, "worker-1", back_at=11)
+    run.fault(10.1, "F1", "polls", "a", quiet=True).check(17, "a", "HANDLING")
+    assert run.recovery().groups["worker/check"].max == pytest.approx(3)
+
+
 def test_the_first_of_the_crew_that_is_back_counts(run: Run) -> None:
     run.process(-5, "ready", "worker-2").order("a").send(9, "a")
     run.process(10, "kill", "worker-1").process(10.01, "kill", "worker-2").process(11, "ready", "keys-3-1")
