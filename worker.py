@@ -27,6 +27,7 @@ from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
 from workflows import TopUp
+from workflows.runner import UpToTheLastTask
 
 log = logging.getLogger("topups.worker")
 
@@ -71,6 +72,7 @@ def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings,
         client,
         task_queue=settings.task_queue,
         workflows=[TopUp],
+        workflow_runner=UpToTheLastTask(),
         activities=[
             *(asks.prepare, asks.send, asks.look_up, asks.check),
             *(PolicyActivities(policy).read_policy, ClockActivities().read_clock),

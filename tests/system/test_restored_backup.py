@@ -3,11 +3,11 @@
 import asyncio
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from starter.demo.stage import Stage
+from tests.containers.production import ProductionServer
 from tests.system.scene import Evidence, Scene, Scenes
 from topups import NoSuchOrder, TopUpRequest
 
@@ -26,14 +26,14 @@ async def play(stage: Stage) -> dict[str, Evidence]:
     await hand_over(scenes[LATE], deliver_within=LATE_SECONDS)
     await hand_over(scenes[IN_TIME])
     stage.server.process.kill()
-    backup = backed_up(stage)
+    back_up(stage)
     await stage.server.start()
     await hand_over(scenes[FORGOTTEN])
     await first.start_worker()
     before = [await scene.end() for scene in scenes.values()]
     first.worker.kill()
     stage.server.process.kill()
-    restore(backup, stage)
+    restore(stage)
     late_at = before[0].result.deliver_by
     assert late_at is not None
     await asyncio.sleep(max((late_at - datetime.now(UTC)).total_seconds(), 0) + 3)
@@ -55,18 +55,23 @@ async def hand_over(scene: Scene, deliver_within: int | None = None) -> None:
     await scene.topups.submit(request)
 
 
-def backed_up(stage: Stage) -> Path:
+def back_up(stage: Stage) -> None:
+    if isinstance(stage.server, ProductionServer):
+        stage.server.back_up()
+        return
     folder = stage.folder / "backup"
     folder.mkdir()
     for file in stage.folder.glob("temporal.sqlite*"):
         shutil.copy(file, folder)
-    return folder
 
 
-def restore(backup: Path, stage: Stage) -> None:
+def restore(stage: Stage) -> None:
+    if isinstance(stage.server, ProductionServer):
+        stage.server.restore()
+        return
     for file in stage.folder.glob("temporal.sqlite*"):
         file.unlink()
-    for file in backup.iterdir():
+    for file in (stage.folder / "backup").iterdir():
         shutil.copy(file, stage.folder)
 
 
