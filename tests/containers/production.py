@@ -65,9 +65,11 @@ class Database:
             self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{store}_{copy_of}'")
             self._run(f'DROP DATABASE IF EXISTS "{store}_{name}" WITH (FORCE)')
             self._run(f'CREATE DATABASE "{store}_{name}" TEMPLATE "{store}_{copy_of}"')
+            # A schema knows the name of its database.
+            self._run(f"UPDATE schema_version SET db_name = '{store}_{name}'", at=f"{store}_{name}")
 
-    def _run(self, statement: str) -> None:
-        done = self._container.exec(["psql", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres", "-c", statement])
+    def _run(self, statement: str, at: str = "postgres") -> None:
+        done = self._container.exec(["psql", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", at, "-c", statement])
         assert done.exit_code == 0, f"{statement}: {done.output!r}"
 
 
@@ -86,6 +88,7 @@ def database() -> Iterator[Database]:
 def _postgres(network: Network) -> PostgresContainer:
     image = f"postgres:{VERSIONS['POSTGRES_VERSION']}"
     container = PostgresContainer(image, username=USER, password=PASSWORD, dbname="postgres", driver=None)
+    container.with_command(["-c", "max_connections=500"])
     return container.with_network(network).with_network_aliases(DATABASE_HOST)
 
 
