@@ -162,6 +162,21 @@ def test_it_goes_gently_one_order_after_the_other(three: Desk) -> None:
     assert three.slept == [2.0, 2.0, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_on_a_terminal_a_bar_goes_to_stderr_and_results_alone_to_stdout(
+    three: Desk, json: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    three.orders.refusals["order-2"] = refused("order-2: a send is on its way")
+    answer = three(*RECHECK, "--yes", *json)
+    assert "3/3" in shown.getvalue()
+    assert ("order-2: a send is on its way" in shown.getvalue()) is not bool(json)
+    assert len(answer.out.splitlines()) == (3 if json else 1)
+    assert "\x1b" not in answer.out
+
+
 def test_one_order_s_refusal_does_not_stop_the_others(three: Desk) -> None:
     three.orders.refusals["order-2"] = refused("order-2: a send is on its way")
     answer = three(*RESOLVE, "--yes")
