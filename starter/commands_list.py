@@ -31,7 +31,7 @@ ASKED_MOST = 200
 
 
 class ExplainedRow(TopUpRow):
-    """A row of `topup list --why`: `why` is null for an order that goes well."""
+    """A row of `topup list --why`: `why` is null for one that has ended."""
 
     why: str | None = None
 
