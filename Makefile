@@ -39,6 +39,7 @@ test: setup ## Run all tests, with coverage of the code that handles money check
 	@$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/system --ignore tests/containers --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=100 --include='$(MONEY)'
 	@$(BIN)/python -m pytest tests/system $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/system --temporal-server postgresql $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest tests/containers $(PYTEST_ARGS)
 
 chaos: setup ## Break everything once, on purpose, and let the provider's ledger judge (SEED=1; under 6 minutes)

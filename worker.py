@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities import PolicyActivities, ProviderActivities
+from activities import ClockActivities, PolicyActivities, ProviderActivities
 from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
@@ -27,6 +27,7 @@ from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
 from workflows import TopUp
+from workflows.runner import UpToTheLastTask
 
 log = logging.getLogger("topups.worker")
 
@@ -71,7 +72,11 @@ def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings,
         client,
         task_queue=settings.task_queue,
         workflows=[TopUp],
-        activities=[asks.prepare, asks.send, asks.look_up, asks.check, PolicyActivities(policy).read_policy],
+        workflow_runner=UpToTheLastTask(),
+        activities=[
+            *(asks.prepare, asks.send, asks.look_up, asks.check),
+            *(PolicyActivities(policy).read_policy, ClockActivities().read_clock),
+        ],
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,

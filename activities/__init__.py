@@ -1,7 +1,8 @@
 """The bridge between orders and the provider: each activity asks one thing and says what was seen."""
 
 from activities.ask import Ask
+from activities.clock import ClockActivities
 from activities.policy import PolicyActivities
 from activities.provider import ProviderActivities
 
-__all__ = ["Ask", "PolicyActivities", "ProviderActivities"]
+__all__ = ["Ask", "ClockActivities", "PolicyActivities", "ProviderActivities"]

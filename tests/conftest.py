@@ -18,6 +18,13 @@ from topups.search_attributes import REGISTRY
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--temporal-server",
+        default="dev",
+        choices=("dev", "postgresql"),
+        help="the server under tests/system: the dev server on its SQLite file (default), or the production server on "
+        "PostgreSQL, in containers",
+    )
+    parser.addoption(
         "--workflow-environment",
         default="time-skipping",
         metavar="time-skipping|local|HOST:PORT",

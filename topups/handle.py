@@ -43,6 +43,8 @@ from topups.start import MEMO_KEY, start, workflow_id
 from topups.temporal_errors import explained
 
 QUERY_TIMEOUT = timedelta(seconds=3)
+QUERY_TRIES = 4
+QUERY_AGAIN_SECONDS = 0.5
 UPDATE_ACCEPT_SECONDS = 10
 UPDATE_RESULT_SECONDS = 45
 RECONNECT_SECONDS = 1.0
@@ -129,11 +131,17 @@ class TopUpOrder:
                 raise self._interrupted(status.name if status else "unknown")
 
     async def _query(self) -> TopUpView | None:
-        try:
-            view: TopUpView = await self._handle.query("view", result_type=TopUpView, rpc_timeout=QUERY_TIMEOUT)
-        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCTimeoutOrCancelledError):
-            return None
-        return view
+        for _ in range(QUERY_TRIES):
+            try:
+                view: TopUpView = await self._handle.query("view", result_type=TopUpView, rpc_timeout=QUERY_TIMEOUT)
+            except WorkflowQueryFailedError:
+                # Between an event and its task a worker doesn't answer: the next task comes in a moment.
+                await asyncio.sleep(QUERY_AGAIN_SECONDS)
+            except (RPCError, WorkflowQueryRejectedError, RPCTimeoutOrCancelledError):
+                return None
+            else:
+                return view
+        return None
 
     async def recheck(self, *, by: str | None = None) -> None:
         """Ask the provider now instead of at the next due time, at the earliest 5 s after the last request."""

@@ -25,10 +25,11 @@ from topups.observations import (
     Refused,
 )
 from topups.order import Order, Refusal
-from topups.policy import LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
+from topups.policy import EXPIRY_GRACE_SECONDS, LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
 from topups.resending import may_resend, resend_is_open
 
-Action = Literal["prepare", "send", "look_up", "check", "expire"]
+Request = Literal["prepare", "send", "look_up", "check"]
+Action = Request | Literal["expire"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,14 @@ def next_step(order: Order, now: datetime) -> Wait | Action | None:
     return "send" if order.prepared else "prepare"
 
 
-def _ask(order: Order, now: datetime) -> Action:
+def _ask(order: Order, now: datetime) -> Request:
     if order.topup_id is not None:
         return "check"
     return "send" if may_resend(order, now) else "look_up"
 
 
-def begin(order: Order, action: Action, now: datetime) -> Order:
+def begin(order: Order, action: Request, now: datetime) -> Order:
     """Return the order with an action under way; a send may exist from this very step on."""
-    if action == "expire":
-        return _expire(order, now)
     if action == "prepare":
         return order
     order = order.but(last_request_at=now, resolution_asked=order.resolution is not None)
@@ -80,9 +79,14 @@ def begin(order: Order, action: Action, now: datetime) -> Order:
     )
 
 
-def _expire(order: Order, now: datetime) -> Order:
+def expire(order: Order, noticed_at: datetime, now: datetime) -> Order:
+    """Return the order when `deliver_by` has passed before it could be sent, which was noticed at some time.
+
+    Noticed late, Temporal itself may have been restored from a backup that is older than a send: so it is looked up.
+    """
     text = "The time to deliver passed before the order could be sent; nothing was created."
-    end = _confirm_refusal if order.answered else _reject
+    late = noticed_at >= order.deliver_by + timedelta(seconds=EXPIRY_GRACE_SECONDS)
+    end = _confirm_refusal if order.answered or late else _reject
     return end(order, Refusal(code="DELIVER_BY_PASSED", message=text), now)
 
 

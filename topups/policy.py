@@ -22,6 +22,8 @@ RESOLVE_AFTER_SEND_SECONDS = 900.0
 # Less than this would make a second send too easy. Asked of a worker's settings, not of `Policy`: orders under way
 # keep theirs.
 LOOKUP_WAITS_MIN, LAST_LOOKUP_MIN_SECONDS, MAX_RESENDS_MAX = 4, 30.0, 5
+# An order that is found this long past `deliver_by` may have been away, and its state with it.
+EXPIRY_GRACE_SECONDS = 2.0
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
 

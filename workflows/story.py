@@ -1,6 +1,6 @@
 """What an operator reads in the Temporal UI: summaries of waits and activities, and where the order stands."""
 
-from topups.lifecycle import Action
+from topups.lifecycle import Request
 from topups.models import Phase
 from topups.order import Order
 from topups.phone import mask
@@ -19,7 +19,7 @@ _MEANING = {
 }
 
 
-def of_action(order: Order, action: Action) -> str:
+def of_action(order: Order, action: Request) -> str:
     """Summary of an activity."""
     request = order.request
     match action:

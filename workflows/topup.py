@@ -14,7 +14,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities import Ask, PolicyActivities, ProviderActivities
+    from activities import Ask, ClockActivities, PolicyActivities, ProviderActivities
     from topups import lifecycle, people, search_attributes
     from topups.models import ActResult, Cancel, Recheck, Resolve, TopUpResult, TopUpView
     from topups.observations import InDoubt, NoAnswer, Observation
@@ -54,6 +54,7 @@ class TopUp:
         )
         # Asked at the very start: later a run past the last task could get another answer than its replay.
         self._clock = Clock(self._order.deliver_by, by_timers=workflow.patched("clock-by-timers"))
+        self._late_is_looked_up = workflow.patched("late-is-looked-up")
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
@@ -127,14 +128,25 @@ class TopUp:
         return True
 
     async def _act(self, action: lifecycle.Action) -> None:
+        if action == "expire":
+            await self._expire()
+            return
         # From `next_step` to the activity's command nothing is awaited: what it decided still holds when it leaves.
         self._change(lifecycle.begin(self._order, action, self._clock.now()))
-        if action == "expire":
-            return
         seen = await self._ask(action)
         self._change(lifecycle.observe(self._order, seen, self._clock.now(), workflow.random().random()))
 
-    async def _ask(self, action: lifecycle.Action) -> Observation:
+    async def _expire(self) -> None:
+        noticed_at = self._order.deliver_by
+        if self._late_is_looked_up:
+            noticed_at = await workflow.execute_local_activity_method(
+                ClockActivities.read_clock, workflow.now(), start_to_close_timeout=timedelta(seconds=10)
+            )
+        # A word may have come meanwhile.
+        if lifecycle.next_step(self._order, self._clock.now()) == "expire":
+            self._change(lifecycle.expire(self._order, noticed_at, self._clock.now()))
+
+    async def _ask(self, action: lifecycle.Request) -> Observation:
         try:
             match action:
                 case "send":
@@ -235,7 +247,7 @@ def _refuse(why_not: str | None) -> None:
         raise ApplicationError(why_not, type="NotAllowed", non_retryable=True)
 
 
-def _lost(action: lifecycle.Action, error: ActivityError) -> Observation:
+def _lost(action: lifecycle.Request, error: ActivityError) -> Observation:
     cause = error.cause or error
     if action == "send":
         return InDoubt(why=f"the worker was lost in the middle of the send ({type(cause).__name__})")

@@ -17,7 +17,7 @@ from starter.demo.player import Player, TooLong
 from starter.demo.screens import LiveScreen, PlainScreen, acts, report
 from starter.demo.stage import Stage, new_folder, run_worker
 from starter.demo.verdict import Verdict, judge, read_ledger
-from starter.local import NoTemporal, temporal_program
+from starter.local import DevServer, NoTemporal, temporal_program
 from starter.output import complain, console
 from starter.processes import NotReady
 from topups import TopUpError, TopUps, TopUpView
@@ -60,7 +60,7 @@ def draw(board: Board, verdict: Verdict, picture: Path) -> None:
 
 async def _run(shown: Console, *, keep: bool) -> tuple[Board, Verdict]:
     folder = new_folder()
-    stage = Stage(folder, await temporal_program(), tied=not keep)
+    stage = Stage(folder, DevServer(await temporal_program(), folder, tied=not keep), tied=not keep)
     is_kept = False
     try:
         board, verdict = await _play(stage, shown)

@@ -63,12 +63,18 @@ class Stage:
     """
 
     def __init__(
-        self, folder: Path, program: Path, *, speed: float = 1.0, rate_limit: int | None = None, tied: bool = True
+        self,
+        folder: Path,
+        server: DevServer,
+        *,
+        speed: float = 1.0,
+        rate_limit: int | None = None,
+        tied: bool = True,
     ) -> None:
         self.folder = folder
         self.tied = tied
         self.ledger = folder / "ledger.jsonl"
-        self.server = DevServer(program, folder, tied=tied)
+        self.server = server
         self._port = free_port()
         self.provider_url = f"http://{HOST}:{self._port}"
         self.simulator = Process("provider", self._simulator(speed, rate_limit), log=folder / "provider.log", tied=tied)

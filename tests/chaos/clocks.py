@@ -6,7 +6,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from starter.processes import NotReady
@@ -17,6 +17,7 @@ from topups.start import workflow_id
 # Longer than a send may last (start-to-close 45 s).
 FROZEN_SECONDS = 50.0
 WRONG_CLOCK_SECONDS = 12.0
+SKIP_SECONDS = 120.0
 
 
 async def outage(ground: Ground, each: Round, seconds: float) -> None:
@@ -118,10 +119,16 @@ async def day_skipped(ground: Ground, each: Round) -> None:
 
 
 async def _skip(ground: Ground, ref: str) -> None:
-    while True:
-        with suppress(RPCError):
+    async with asyncio.timeout(SKIP_SECONDS):
+        while True:
             client = await ground.temporal()
             skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-            await skipper.fast_forward(skipper.client.get_workflow_handle(workflow_id(ref)), timedelta(hours=24))
-            return
-        await asyncio.sleep(0.5)
+            try:
+                await skipper.fast_forward(skipper.client.get_workflow_handle(workflow_id(ref)), timedelta(hours=24))
+            except RPCError as error:
+                # The first try was taken, its answer was lost with the server, and the order has ended.
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return
+            else:
+                return
+            await asyncio.sleep(0.5)

@@ -18,6 +18,7 @@ from topups import TopUpError, TopUps
 from topups.start import workflow_id
 
 COPIES = 100
+FORGET_SECONDS = 900.0
 
 
 async def hundredfold(ground: Ground, each: Round) -> None:
@@ -73,14 +74,15 @@ async def _forget(ground: Ground, ref: str) -> None:
 
     await ground.patiently(delete)
     handle = (await ground.topups()).client.get_workflow_handle(workflow_id(ref))
-    while True:
-        try:
-            async with ground.disk:
-                await handle.describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                break
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(FORGET_SECONDS):
+        while True:
+            try:
+                async with ground.disk:
+                    await handle.describe()
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    break
+            await asyncio.sleep(0.2)
     ground.act("delete", ref)
 
 

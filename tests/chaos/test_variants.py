@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from starter.local import DevServer, temporal_program
 from tests.chaos.variants import plays
 from tests.chaos.variants.__main__ import main
 from tests.chaos.variants.catalogue import VARIANTS, Variant
@@ -37,7 +38,7 @@ async def scenes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scen
     """How a play ended: `await scenes(play)`."""
     folder = tmp_path_factory.mktemp("variants")
     with kept_bytecode(folder / "bytecode"):
-        async with played(plays.ALL, folder, SPEED) as playing:
+        async with played(plays.ALL, folder, DevServer(await temporal_program(), folder), SPEED) as playing:
             yield playing.__getitem__
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import docker
 import pytest
 import pytest_asyncio
-from docker.errors import DockerException
 from temporalio.client import Client
 from testcontainers.compose import DockerCompose
 
 from starter.connection import quiet_runtime
 from starter.processes import free_port
+from tests.containers.production import why_no_engine
 from topups import TopUps, TopUpsPlugin
 from topups.settings import ClientSettings
 
@@ -44,12 +44,10 @@ class Stack(DockerCompose):
 
 @pytest.fixture(scope="session")
 def engine() -> docker.DockerClient:
-    try:
-        client = docker.from_env()
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker engine answers: {error}")
-    return client
+    reason = why_no_engine()
+    if reason:
+        pytest.skip(reason)
+    return docker.from_env()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from starter.demo.stage import Stage
-from starter.local import temporal_program
+from starter.local import DevServer
 from tests.system.scene import Play
 
 Playing = Mapping[Play, asyncio.Future[Any]]
@@ -25,9 +25,9 @@ def kept_bytecode(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def played(plays: Sequence[Play], folder: Path, speed: float) -> AsyncIterator[Playing]:
+async def played(plays: Sequence[Play], folder: Path, server: DevServer, speed: float) -> AsyncIterator[Playing]:
     """Start them all; what is still under way at the end is broken off."""
-    stage = Stage(folder, await temporal_program(), speed=speed, rate_limit=0)
+    stage = Stage(folder, server, speed=speed, rate_limit=0)
     playing: dict[Play, asyncio.Future[Any]] = {}
     try:
         await stage.start()

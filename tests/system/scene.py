@@ -35,6 +35,7 @@ class Scene:
     topups: TopUps
     ref: str
     worker: Process
+    env: dict[str, str]
     back_at: datetime | None = None
     killed_after: int = 0
 
@@ -43,7 +44,7 @@ class Scene:
         """A scene with its worker running."""
         topups = await stage.topups(ClientSettings(task_queue=ref))
         mine = {"TOPUPS_TASK_QUEUE": ref, "TOPUPS_STATE_DIR": str(stage.folder / ref), "ONECLICKDZ_RATE_LIMIT": "1000"}
-        scene = cls(stage, topups, ref, stage.worker(f"worker-{ref}", mine | env))
+        scene = cls(stage, topups, ref, stage.worker(f"worker-{ref}", mine | env), mine | env)
         await scene.start_worker()
         return scene
 
@@ -96,11 +97,11 @@ class Scene:
                     return view
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def row(self, **facts: Any) -> Row:
-        """Wait for a row of this order in the ledger."""
+    async def row(self, *, after: int = -1, **facts: Any) -> Row:
+        """Wait for a row of this order in the ledger, after another one."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while True:
-                found = [row for row in self.rows() if facts.items() <= row.items()]
+                found = [row for row in self.rows() if row["seq"] > after and facts.items() <= row.items()]
                 if found:
                     return found[-1]
                 await asyncio.sleep(LOOK_SECONDS)

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from temporalio.client import WorkflowHistory
+from temporalio.client import WorkflowHistory, WorkflowQueryFailedError
 from temporalio.worker import Replayer
 
-from starter.demo.stage import Stage
+from starter.demo.stage import Stage, run_worker
 from tests.system.scene import Evidence, Play, Scene, Scenes
 from topups import TopUpError
 from topups.plugin import TopUpsPlugin
@@ -60,7 +60,31 @@ async def asked(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
     return [(await scene.end(), await _history(scene))]
 
 
-PLAYS = (play, asked)
+async def told_twice(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
+    """Two words come before any task, and between them a look at a worker that doesn't know the order yet."""
+    scene = await Scene.on(stage, "told-twice", TOPUPS_POLL_MIN="15", TOPUPS_POLL_MAX="15")
+    await scene.submit(ENDLESS)
+    await scene.row(kind="answer", endpoint="check-id")
+    other = stage.worker("worker-told-twice-2", scene.env)
+    await run_worker(other)
+    scene.kill_worker()
+    handle = scene.topups.client.get_workflow_handle(workflow_id(scene.ref))
+    # The dead worker's own queue is tried first, so the answer comes when the first word is there.
+    look = asyncio.create_task(handle.query("view"))
+    await asyncio.sleep(0.05)
+    await scene.order.recheck()
+    with suppress(WorkflowQueryFailedError):
+        await look
+    await scene.order.recheck()
+    # The timer that the words began fires.
+    await scene.row(after=scene.killed_after, kind="answer", endpoint="check-id")
+    other.kill()
+    await stage.desk.drive(scene.ref, "FULFILLED")
+    await scene.start_worker()
+    return [(await scene.end(), await _history(scene))]
+
+
+PLAYS = (play, asked, told_twice)
 
 
 async def _watch(scene: Scene, seconds: float = WATCHED_SECONDS) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from topups import people
-from topups.lifecycle import Action, Wait, begin, next_step, observe
+from topups.lifecycle import Action, Wait, begin, expire, next_step, observe
 from topups.models import Cancel, HoldReason, Outcome, Phase, Reopening, Resolve, TopUpRequest
 from topups.observations import (
     Accepted,
@@ -61,6 +61,11 @@ def found(status: str = "PENDING", **other: Any) -> Found:
     return Found(record=record(status, **other), account=ACCOUNT)
 
 
+def started(order: Order, action: Action, now: datetime) -> Order:
+    """Begin what comes next, as the workflow does."""
+    return expire(order, now, now) if action == "expire" else begin(order, action, now)
+
+
 PREPARED = Prepared(account=ACCOUNT, amount=500)
 ACCEPTED = Accepted(topup_id=TOPUP_ID, provider_ref=f"API-{ACCOUNT}-{REF}")
 IN_DOUBT = InDoubt(why="no answer came")
@@ -112,7 +117,7 @@ class Story:
         assert step is not None
         assert not isinstance(step, Wait)
         self.begun.append((step, self.seconds))
-        self.order = begin(self.order, step, self.now)
+        self.order = started(self.order, step, self.now)
         return step
 
     def sees(self, seen: Observation, *, took: float = 0.0) -> Self:

@@ -21,9 +21,10 @@ from tests.unit.story import (
     TOPUP_ID,
     found,
     new_order,
+    started,
 )
 from topups import people
-from topups.lifecycle import Action, Wait, begin, next_step, observe
+from topups.lifecycle import Action, Wait, next_step, observe
 from topups.models import Cancel, HoldReason, Outcome, Phase, Reopening, Resolve
 from topups.observations import Found, Held, NoAnswer, Observation, OtherAccount, PlanRefused
 from topups.order import Order
@@ -118,7 +119,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert step is not None
         assert not isinstance(step, Wait), "a wait that was waited is over"
         self.books.begins(step, self.now, self.order.deliver_by)
-        self.order = begin(self.order, step, self.now)
+        self.order = started(self.order, step, self.now)
         self.open = None if step == "expire" else step
 
     @precondition(lambda self: self.open is not None)

@@ -105,6 +105,29 @@ def test_an_order_that_nobody_took_up_in_time_is_rejected_without_a_request() ->
     assert story.order.view().error_message is not None
 
 
+@pytest.mark.parametrize(("seconds", "phase"), [(1_801.9, Phase.REJECTED), (1_802, Phase.CONFIRMING)])
+def test_an_order_found_long_past_its_time_is_looked_up_since_a_backup_may_be_older_than_its_send(
+    seconds: float, phase: Phase
+) -> None:
+    story = Story().after(seconds)
+    assert story.begins() == "expire"
+    assert story.phase is phase
+
+
+def test_what_a_restored_order_did_after_the_backup_is_found() -> None:
+    story = Story().after(7_200)
+    assert story.begins() == "expire"
+    assert story.looks_up(found("FULFILLED")).phase is Phase.FULFILLED
+
+
+def test_a_restored_order_of_which_the_provider_knows_nothing_was_never_sent_and_never_is() -> None:
+    story = Story().after(7_200)
+    assert story.begins() == "expire"
+    story.looks_up(NO_ANSWER, MISSED)
+    assert (story.phase, story.order.error_code) == (Phase.REJECTED, "DELIVER_BY_PASSED")
+    assert story.order.sends == 0
+
+
 def test_a_hold_that_outlasts_deliver_by_is_rejected_at_that_time() -> None:
     story = sending(new_order(deliver_within=60)).sees(NOT_LEFT)
     story.does("prepare", NOT_LEFT)

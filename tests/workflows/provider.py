@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -65,11 +65,15 @@ def broken() -> ApplicationError:
 
 @dataclass
 class ScriptedProvider:
-    """Each activity takes the next step of its script; the last one stays."""
+    """Each activity takes the next step of its script; the last one stays.
+
+    `ahead` is how much later it is than the history says, as after a restore from a backup.
+    """
 
     policy: Policy = field(default_factory=Policy)
     asked: list[Asked] = field(default_factory=list)
     scripts: dict[tuple[str, str | None], list[Step]] = field(default_factory=dict)
+    ahead: timedelta = timedelta()
 
     def follow(self, name: str, *steps: Step, ref: str | None = None) -> None:
         """Give an activity its script, for one order or for all that have none of their own."""
@@ -96,11 +100,15 @@ class ScriptedProvider:
     @property
     def activities(self) -> list[Callable[..., Any]]:
         """What a worker registers."""
-        return [self.read_policy, self.prepare, self.send, self.look_up, self.check]
+        return [self.read_policy, self.read_clock, self.prepare, self.send, self.look_up, self.check]
 
     @activity.defn
     async def read_policy(self) -> Policy:
         return self.policy
+
+    @activity.defn
+    async def read_clock(self, at_least: datetime) -> datetime:
+        return at_least + self.ahead
 
     @activity.defn
     async def prepare(self, ask: Ask) -> PrepareAnswer:

@@ -1,5 +1,7 @@
 """Orders that certainly don't exist at the provider: they wait, and never longer than deliver_by."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.workflows.provider import ACCOUNT, MISSED, TOPUP_ID, broken, says
@@ -73,6 +75,15 @@ async def test_an_order_that_could_not_be_sent_in_time_is_rejected_then_and_aske
     assert result.finished_at is not None
     assert (result.finished_at - result.accepted_at).total_seconds() == pytest.approx(100, abs=1)
     assert stage.provider.times("prepare", "send", "look_up") == pytest.approx([0, 30, 90], abs=1)
+
+
+async def test_an_order_restored_from_a_backup_is_looked_up_before_it_is_rejected(stage: Stage) -> None:
+    stage.provider.ahead = timedelta(hours=2)
+    stage.provider.follow("prepare", UNREACHABLE)
+    stage.provider.follow("look_up", says("FULFILLED"))
+    result = await stage.run(deliver_within=60)
+    assert (result.phase, result.error_code, result.sends) == (Phase.FULFILLED, None, 0)
+    assert stage.provider.count("send") == 0
 
 
 async def test_an_order_whose_sends_were_answered_is_looked_up_before_it_is_rejected(stage: Stage) -> None:

@@ -127,7 +127,7 @@ async def _scene(stage: Stage, variant: str, ref: str | None = None, **env: str)
     """An order on a queue of its own, both named `ref`, by default like the variant."""
     ref = ref or variant
     topups = await stage.topups(ClientSettings(task_queue=ref))
-    scene = Scene(stage, topups, ref, _worker(stage, variant, ref, **env))
+    scene = Scene(stage, topups, ref, _worker(stage, variant, ref, **env), env)
     await scene.start_worker()
     return scene
 
