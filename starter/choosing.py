@@ -37,6 +37,9 @@ AcceptedAfter = Annotated[
 AcceptedBefore = Annotated[
     str | None, typer.Option("--accepted-before", help="Accepted before.", metavar="WHEN", rich_help_panel=_PANEL)
 ]
+EndedAfter = Annotated[
+    str | None, typer.Option("--ended-after", help="Ended since.", metavar="WHEN", rich_help_panel=_PANEL)
+]
 NeedsReview = Annotated[bool, typer.Option("--needs-review", help="That need a person.", rich_help_panel=_PANEL)]
 OpenOnly = Annotated[bool, typer.Option("--open", help="That haven't ended.", rich_help_panel=_PANEL)]
 
@@ -59,6 +62,7 @@ class Choice:
     accepted_before: str | None = None
     needs_review: bool = False
     open_only: bool = False
+    ended_after: str | None = None
     now: datetime = field(default_factory=_now, compare=False)
 
     @property
@@ -73,6 +77,7 @@ class Choice:
             "unchanged_since": self._older_than(problems),
             "accepted_after": self._moment("--accepted-after", self.accepted_after, problems),
             "accepted_before": self._moment("--accepted-before", self.accepted_before, problems),
+            "finished_since": self._moment("--ended-after", self.ended_after, problems),
         }
         words = {"phase": self.phase, "plan_code": self.plan, "phone_tail": self.tail}
         flags = {"needs_review": True if self.needs_review else None, "open_only": self.open_only}

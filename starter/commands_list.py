@@ -11,6 +11,7 @@ from starter.choosing import (
     AcceptedAfter,
     AcceptedBefore,
     Choice,
+    EndedAfter,
     NeedsReview,
     OlderThan,
     OpenOnly,
@@ -50,6 +51,7 @@ def list_(
     older_than: OlderThan = None,
     accepted_after: AcceptedAfter = None,
     accepted_before: AcceptedBefore = None,
+    ended_after: EndedAfter = None,
     open_only: OpenOnly = False,
     needs_review: NeedsReview = False,
     why: Annotated[bool, typer.Option("--why", help="Ask a worker why each open one waits.")] = False,
@@ -66,6 +68,7 @@ def list_(
       topup list --phase UNKNOWN_ERROR --older-than 24h
       topup list --tail 567 --accepted-after yesterday
       topup list --open --plan PREPAID_DJEZZY --json | jq -r .ref
+      topup list --phase REFUNDED --ended-after today
       topup list --phase CONFIRMING --older-than 10m --query
     """
 
@@ -77,6 +80,7 @@ def list_(
             older_than=older_than,
             accepted_after=accepted_after,
             accepted_before=accepted_before,
+            ended_after=ended_after,
             needs_review=needs_review,
             open_only=open_only,
         ).filters()

@@ -38,6 +38,7 @@ OPTIONS = {
     "--older-than": "2h",
     "--accepted-after": "yesterday",
     "--accepted-before": "2026-11-24",
+    "--ended-after": "today",
     "--limit": "5",
     "--per-minute": "60",
 }

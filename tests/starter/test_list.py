@@ -25,8 +25,9 @@ def test_older_than_means_in_its_phase(topup: Desk) -> None:
 
 
 def test_accepted_since_and_before_are_times_or_lengths(topup: Desk) -> None:
-    topup("list", "--accepted-after", "2026-11-23", "--accepted-before", "30m")
+    topup("list", "--accepted-after", "2026-11-23", "--accepted-before", "30m", "--ended-after", "2026-11-24")
     [asked] = topup.orders.asked
+    assert asked["finished_since"] == datetime(2026, 11, 24, tzinfo=UTC)
     assert asked["accepted_after"] == datetime(2026, 11, 23, tzinfo=UTC)
     assert _ago(asked["accepted_before"]) == pytest.approx(timedelta(minutes=30), abs=timedelta(seconds=5))
 
@@ -52,9 +53,17 @@ def test_a_wrong_filter_is_named_and_asks_nothing(topup: Desk, command: list[str
 
 def test_every_wrong_filter_gets_its_own_sentence(topup: Desk) -> None:
     wrong = ["--phase", "x", "--plan", "-", "--tail", "1", "--older-than", "x", "--accepted-after", "x"]
-    err = topup("list", *wrong, "--accepted-before", "x").err
+    err = topup("list", *wrong, "--accepted-before", "x", "--ended-after", "x").err
     named = [line.split(":")[1].strip() for line in err.splitlines() if line.startswith("topup: ")]
-    assert named == ["--phase", "--plan", "--tail", "--older-than", "--accepted-after", "--accepted-before"]
+    assert named == [
+        "--phase",
+        "--plan",
+        "--tail",
+        "--older-than",
+        "--accepted-after",
+        "--accepted-before",
+        "--ended-after",
+    ]
 
 
 def test_the_query_for_temporal_s_ui_is_printed_instead_and_nothing_is_asked(topup: Desk) -> None:
