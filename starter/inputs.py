@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from topups import InvalidTopUp, Phase, TopUpRequest
+from topups import InvalidTopUp, TopUpRequest
 from topups.models import Outcome, Ref
 
 WAIT_MAX_SECONDS = 604_800
@@ -105,15 +105,6 @@ def _whoami() -> str:
     except (KeyError, OSError):  # a container's user need not have a name
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
-
-
-def phase_of(typed: str | None) -> Phase | None:
-    """Return a phase, or None for all. Raises InvalidTopUp."""
-    if typed is None:
-        return None
-    if typed not in set(Phase):
-        raise InvalidTopUp({"--phase": f"must be one of {', '.join(Phase)}"})
-    return Phase(typed)
 
 
 def outcome_of(typed: str) -> Outcome:

@@ -1,5 +1,6 @@
 """Stand-ins at the command's ports: orders that live in memory and follow a script."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -98,12 +99,14 @@ class FakeTopUps:
     submitted: list[TopUpRequest] = field(default_factory=list)
     acts: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    broken_off: set[str] = field(default_factory=set)
     refusal: Exception | None = None
+    refusals: dict[str, Exception] = field(default_factory=dict)
     taken: bool = True
 
     def order(self, ref: str) -> FakeOrder:
         steps: list[Step] = self.scripts.get(ref) or [NoSuchOrder(f"no order with ref {ref} is known here")]
-        return FakeOrder(ref, steps, self.acts, self.refusal, self.taken)
+        return FakeOrder(ref, steps, self.acts, self.refusals.get(ref, self.refusal), self.taken)
 
     async def submit(self, request: TopUpRequest) -> FakeOrder:
         if any(request.ref == known.ref and not request.same_order(known) for known in self.submitted):
@@ -115,15 +118,28 @@ class FakeTopUps:
         self,
         phase: Phase | str | None = None,
         *,
+        plan_code: str | None = None,
+        phone_tail: str | None = None,
         needs_review: bool | None = None,
+        unchanged_since: datetime | None = None,
+        accepted_after: datetime | None = None,
+        accepted_before: datetime | None = None,
         finished_since: datetime | None = None,
         open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]:
-        self.asked.append({"phase": phase, "needs_review": needs_review, "finished_since": finished_since})
+        asked = {name: value for name, value in locals().items() if name != "self" and value not in {None, False}}
+        self.asked.append(asked)
         for found in self.rows:
-            listed = (finished_since is None or found.phase.final) and not (open_only and found.phase.final)
-            if listed and phase in {None, found.phase} and needs_review in {None, found.needs_review}:
+            listed = (finished_since is None or found.phase.final) and not (open_only and found.ref in self.closed)
+            equal: list[tuple[object, object]] = [(phase, found.phase), (plan_code, found.plan_code)]
+            equal += [(phone_tail, found.phone_tail), (needs_review, found.needs_review)]
+            if listed and all(wanted in {None, value} for wanted, value in equal):
                 yield found
+
+    @property
+    def closed(self) -> set[str]:
+        """Refs of the rows that have no open run: ended, or broken off."""
+        return {row.ref for row in self.rows if row.phase.final} | self.broken_off
 
 
 @dataclass
@@ -176,15 +192,23 @@ class Desk:
 
     capsys: pytest.CaptureFixture[str]
     temporal: FakeTemporal = field(default_factory=FakeTemporal)
+    slept: list[float] = field(default_factory=list)
+    never: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def orders(self) -> FakeTopUps:
         return self.temporal.orders
 
     def __call__(self, *argv: str) -> Answer:
-        code = run(argv, Session(self.temporal, tick=0.001))
+        code = run(argv, Session(self.temporal, tick=0.001, sleep=self._sleep))
         caught = self.capsys.readouterr()
         return Answer(code, caught.out, caught.err)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        # Long enough for what was begun before to end, short enough for a test.
+        for _ in range(20):
+            await asyncio.sleep(0)
 
 
 def steps(*phases: Phase, ref: str = "order-1", **more: Any) -> Iterator[TopUpView]:
