@@ -16,8 +16,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities import PolicyActivities, ProviderActivities
-from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
+from activities import PolicyActivities, ProviderActivities, ReconcileActivities
+from oneclickdz import DEFAULT_LIMITS, FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
@@ -26,7 +26,7 @@ from topups.models import Phase
 from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
-from workflows import TopUp
+from workflows import Reconcile, TopUp, TopUpAudit
 
 log = logging.getLogger("topups.worker")
 
@@ -67,11 +67,17 @@ def provider_client(settings: WorkerSettings) -> OneClickDZ:
 def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings, policy: Policy) -> Worker:
     """Return the one kind of worker that this system has."""
     asks = ProviderActivities(provider, settings.environment)
+    # A quarter of the key's limit, a minute: the rest is for orders under way.
+    pace = 240 / (settings.rate_limit or DEFAULT_LIMITS[settings.environment])
+    books = ReconcileActivities(provider, TopUps(client, settings), settings.environment, pace=pace)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[TopUp],
-        activities=[asks.prepare, asks.send, asks.look_up, asks.check, PolicyActivities(policy).read_policy],
+        workflows=[TopUp, TopUpAudit, Reconcile],
+        activities=[
+            *(asks.prepare, asks.send, asks.look_up, asks.check, PolicyActivities(policy).read_policy),
+            *(books.compare, books.act, books.look),
+        ],
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,

@@ -3,5 +3,6 @@
 from activities.ask import Ask
 from activities.policy import PolicyActivities
 from activities.provider import ProviderActivities
+from activities.reconcile import ReconcileActivities
 
-__all__ = ["Ask", "PolicyActivities", "ProviderActivities"]
+__all__ = ["Ask", "PolicyActivities", "ProviderActivities", "ReconcileActivities"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter import commands_acts, commands_desk, commands_orders
+from starter import commands_acts, commands_desk, commands_orders, commands_reconcile
 from starter.session import Session, hung_up, report
 
 ROOT_EPILOG = """\
@@ -40,6 +40,7 @@ app = typer.Typer(
 commands_orders.register(app)
 commands_acts.register(app)
 commands_desk.register(app)
+commands_reconcile.register(app)
 
 
 def _print_version(wanted: bool) -> None:
