@@ -180,7 +180,10 @@ def _status(order: OurOrder, record: Record) -> Difference | None:
         return _differ(order, record, Kind.LATE_REVERSAL, says)
     whose = f" (by the word of {order.resolved_by})" if order.resolved_by else ""
     says = f"ours is {order.phase}{whose}, theirs is {record.status[:_SHOWN_WORD]}"
-    return _differ(order, record, Kind.OTHER_STATUS, says)
+    difference = _differ(order, record, Kind.OTHER_STATUS, says)
+    if order.phase is Phase.UNKNOWN_ERROR and not order.broken_off:
+        return difference.model_copy(update={"act": "wake"})
+    return difference
 
 
 def _statuses_differ(order: OurOrder, record: Record) -> bool:
@@ -244,9 +247,8 @@ def _ids(order: OurOrder, records: Sequence[Record]) -> tuple[str, ...]:
 def _act(order: OurOrder) -> Act:
     if order.broken_off:
         return "reopen"
-    if order.closed:
-        return "audit"
-    return "wake" if order.phase is Phase.UNKNOWN_ERROR else "none"
+    # An open order is woken only where its status has moved: a look that shows nothing would be repeated on and on.
+    return "audit" if order.closed else "none"
 
 
 def is_final(records: Iterable[Record]) -> bool:
