@@ -14,7 +14,7 @@ from topups.differences import Balance, Compared, Difference, Kind, Movement, Ou
 from topups.models import DELIVER_WITHIN_MAX, Environment
 from topups.observations import Record
 from topups.our_books import OurBooks
-from topups.reconciliation import Matched, behind, differences, match
+from topups.reconciliation import Matched, bare, behind, differences, match
 
 # The provider's clock and ours may differ.
 MARGIN = timedelta(minutes=10)
@@ -93,8 +93,7 @@ class Comparing:
         for topup_id in movements.unplaced(theirs)[:SECOND_LOOKS_MAX]:
             record = await self._theirs.record(topup_id)
             if record is not None:
-                self._put(record)
-                await self._reread_order(record.ref and record.ref.removeprefix(f"API-{self._account}-"))
+                await self._learn(record)
 
     async def _reread(self, difference: Difference) -> None:
         await self._reread_order(difference.ref)
@@ -103,11 +102,18 @@ class Comparing:
             if record is None:
                 self._records.pop(topup_id, None)
             else:
-                self._put(record)
+                await self._learn(record)
         order = self._orders.get(difference.ref or "")
         if order is not None and difference.kind is Kind.UNKNOWN_TO_THEM:
             for record in await self._theirs.records_of(order, self._account):
                 self._put(record)
+
+    async def _learn(self, record: Record) -> None:
+        """Take a record that was asked for by its id; its order may be older than the window."""
+        self._put(record)
+        ref = bare(record.ref, self._account)
+        if ref not in self._orders:
+            await self._reread_order(ref)
 
     async def _reread_order(self, ref: str | None) -> None:
         if ref is None or not _REF.fullmatch(ref):

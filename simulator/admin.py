@@ -39,11 +39,15 @@ class Drive(BaseModel):
 
 
 class Funds(BaseModel):
-    """The body of ``balance``: DZD; without environment and username it is set everywhere."""
+    """The body of ``balance``: DZD; without environment and username it is set everywhere.
+
+    Not ``noted``, no transaction tells of it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     amount: Decimal = Field(ge=0)
+    noted: bool = True
     environment: str | None = None
     username: str | None = None
 
@@ -141,7 +145,7 @@ class Admin:
         self._provider.settle()
         accounts = self._accounts(funds.environment, funds.username)
         for account in accounts:
-            self._provider.set_balance(account, funds.amount)
+            self._provider.set_balance(account, funds.amount, noted=funds.noted)
         await self._provider.durable()
         return JSONResponse({"balances": [_wallet(account) for account in accounts]})
 

@@ -126,10 +126,14 @@ class Provider:
         self._told(order, message, offers)
         self._note("status", topup_id=order.topup_id, status=status, refund_message=message, offers=offers)
 
-    def set_balance(self, account: Account, amount: Decimal) -> None:
-        """Deposit or withdraw whatever makes the balance ``amount`` DZD."""
-        self._note("balance", username=account.username, environment=account.environment, amount=number(amount))
-        self._balanced(account, amount, self.clock(), self._note_count)
+    def set_balance(self, account: Account, amount: Decimal, *, noted: bool = True) -> None:
+        """Deposit or withdraw whatever makes the balance ``amount`` DZD; without a transaction if not ``noted``."""
+        facts = {"username": account.username, "environment": account.environment, "amount": number(amount)}
+        self._note("balance" if noted else "balance-unnoted", **facts)
+        if noted:
+            self._balanced(account, amount, self.clock(), self._note_count)
+        else:
+            account.balance = amount
 
     async def durable(self) -> None:
         """Return once everything done so far is on the disk."""
@@ -227,7 +231,9 @@ class Provider:
             order.pinned = "REFUNDED"
 
     def _redo_note(self, note: Row, note_number: int) -> None:
-        if note["kind"] == "balance":
+        if note["kind"] == "balance-unnoted":
+            self.accounts[note["username"], note["environment"]].balance = Decimal(str(note["amount"]))
+        elif note["kind"] == "balance":
             account = self.accounts[note["username"], note["environment"]]
             self._balanced(account, Decimal(str(note["amount"])), note["at"], note_number)
         elif order := self.orders.get(note["topup_id"]):

@@ -199,7 +199,7 @@ def _statuses_differ(order: OurOrder, record: Record) -> bool:
 
 def _amount(order: OurOrder, record: Record) -> Difference | None:
     if not order.offers_only and _unequal(order.amount, record.amount):
-        says = f"ours is {order.amount} DZD, theirs is {record.amount} DZD"
+        says = f"ours is {order.amount} DZD, theirs is {record.amount:g} DZD"
         return _differ(order, record, Kind.OTHER_AMOUNT, says)
     both_delivered = order.phase is Phase.FULFILLED and record.status == "FULFILLED"
     if both_delivered and _unequal(order.balance_amount, record.balance_amount):

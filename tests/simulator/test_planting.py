@@ -87,3 +87,13 @@ async def test_of_two_records_the_older_one_counts_again_when_the_newer_is_forgo
 )
 async def test_what_cant_be_planted_is_refused(stand: Stand, method: str, path: str, body: Any, http: int) -> None:
     assert (await stand.admin(method, path, body)).status_code == http
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_balance_can_move_without_a_transaction(stand: Stand, restarted: bool) -> None:
+    await stand.send("r")
+    await stand.admin("POST", "balance", {"amount": 5_000, "noted": False})
+    if restarted:
+        stand.restart()
+    assert await stand.balance() == 5_000
+    assert await _movements(stand) == [("FLEXY", 490)]

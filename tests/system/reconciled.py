@@ -52,7 +52,9 @@ class Ground:
     async def until(self, ref: str, *phases: Phase) -> None:
         """Wait for an order's phase."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while (await self.topups.order(ref).view()).phase not in phases:
+            while True:
+                if (await self.topups.order(ref).view()).phase in phases:
+                    return
                 await asyncio.sleep(0.5)
 
     async def plant(self, method: str, path: str, **body: Any) -> None:
@@ -87,9 +89,12 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
     try:
         await server.start()
         client = await server.connect()
-        async with provider, httpx.AsyncClient(transport=transport, base_url=BASE) as desk:
-            async with build_worker(client, provider, settings, Policy(first_check=5.0)):
-                yield Ground(TopUps(client, ClientSettings()), desk)
+        async with (
+            provider,
+            httpx.AsyncClient(transport=transport, base_url=BASE) as desk,
+            build_worker(client, provider, settings, Policy()),
+        ):
+            yield Ground(TopUps(client, ClientSettings()), desk)
     finally:
         server.process.kill()
         app.state.simulator.close()
@@ -145,7 +150,7 @@ PLANTED = {
     ("two_records", "offers-0"),
     ("unknown_to_us", "from-elsewhere"),
     ("unknown_to_us", "order-of-another-shop"),
-    ("unknown_to_us", "third-shop"),
+    ("balance", None),
 }
 
 
@@ -170,7 +175,7 @@ async def plant(ground: Ground) -> None:
     await ground.plant("POST", "orders", ref="offers-0", phone=OFFERS, status="REFUNDED")
     await ground.plant("POST", "orders", ref="from-elsewhere")
     await ground.plant("POST", "orders", ref="order-of-another-shop", status="HANDLING")
-    await ground.plant("POST", "orders", ref="third-shop", status="REFUNDED")
+    await ground.plant("POST", "balance", amount=5_000_000, noted=False)
 
 
 @dataclass(frozen=True)
