@@ -23,7 +23,8 @@ GOES_ON = "it goes on; `topup reconcile --last` shows its report"
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    codes = f"0 compared, whatever differs · 1 the books couldn't be read · 2 bad input · {REST} · 8 no worker took it"
+    codes = f"0 compared, whatever differs · 1 the books couldn't be read · 2 bad input · 6 no report yet · {REST}"
+    codes += " · 8 no worker took it"
     app.command(epilog=f"[bold]Exit codes[/]: {codes}")(reconcile)
     app.command(epilog=f"[bold]Exit codes[/]: 0 shown · {REST}")(audits)
     app.command(
@@ -62,15 +63,22 @@ def reconcile(
         if report is None:
             complain(["there is no report yet"], "`topup reconcile` makes one, `topup setup` has one made daily")
             return ExitCode.NO_SUCH_ORDER
-        if csv is not None:
-            write_csv(report, csv)
         if json:
             print_json(report)
         else:
             print_report(report, console())
-        return ExitCode.DONE
+        return ExitCode.DONE if csv is None else _written(report, csv)
 
     perform(ctx, act, interrupted="interrupted" if last else f"interrupted; if it was started, {GOES_ON}")
+
+
+def _written(report: Report, csv: Path) -> ExitCode:
+    try:
+        write_csv(report, csv)
+    except OSError as error:
+        complain([f"{csv} can't be written: {error.strerror}"], "`topup reconcile --last --csv FILE` writes it")
+        return ExitCode.UNEXPECTED
+    return ExitCode.DONE
 
 
 async def _now(books: BooksPort, given: ReconcileInput, tick: float) -> Report:
