@@ -58,7 +58,7 @@ class Comparing:
         since, until = self._window.since - MARGIN, self._now + MARGIN
         self._account = await self._theirs.account()
         # Ours first: what is accepted meanwhile is then theirs alone, and is found by its ref.
-        read = await self._ours.between(self._window.since - SENT_WITHIN, until, self._tell)
+        read = await self._ours.between(self._window.since - SENT_WITHIN, self._window.until + MARGIN, self._tell)
         self._orders = {ref: order for ref, order in read.items() if order.environment == self._environment}
         self._balance = await self._theirs.balance() if self._window.until > self._now - MARGIN else None
         for record in await self._theirs.records(since, until):
@@ -90,7 +90,7 @@ class Comparing:
         if len(first) > SECOND_LOOKS_MAX:
             self._notes.append(f"only {SECOND_LOOKS_MAX} of {len(first)} differences were looked at a second time")
         theirs, _ = self._matched()
-        for topup_id in movements.unplaced(theirs)[:SECOND_LOOKS_MAX]:
+        for topup_id in movements.unplaced(theirs, self._window)[:SECOND_LOOKS_MAX]:
             record = await self._theirs.record(topup_id)
             if record is not None:
                 await self._learn(record)
@@ -146,6 +146,5 @@ class Comparing:
         )
 
     def _about_money(self, theirs: Theirs) -> list[str]:
-        if theirs.records and theirs.movements and not movements.are_linked(theirs):
-            return ["their transactions name no top-up of their list, so the money was compared in sum only"]
-        return []
+        why = movements.why_not_comparable(theirs, self._window)
+        return [f"{why}, so the money was compared in sum only"] if why and theirs.records and theirs.movements else []

@@ -9,22 +9,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from topups.differences import Balance, Difference, Kind, Movement, Theirs, Window, centimes, dzd
+from topups.differences import Balance, Difference, Kind, Movement, OurOrder, Theirs, Window, centimes, dzd
 from topups.observations import Record
 from topups.reconciliation import Matched
 
 DEBIT, CREDIT = "FLEXY", "REFUND-FLEXY"
+ODD_MAX = 10
 
 
-def are_linked(theirs: Theirs) -> bool:
-    """Tell whether transactions name top-ups at all."""
+def why_not_comparable(theirs: Theirs, window: Window) -> str | None:
+    """Say why single transactions can't be held against records; None when they can.
+
+    What is odd about most of the records is a rule of the provider that nobody knew, not a difference.
+    """
     ids = {record.topup_id for record in theirs.records}
-    return any(movement.about in ids for movement in theirs.movements if movement.type in {DEBIT, CREDIT})
+    if not any(one.about in ids for one in theirs.movements if one.type in {DEBIT, CREDIT}):
+        return "their transactions name no top-up of their list"
+    judged = [record for record in theirs.records if record.topup_id and window.holds(record.created_at)]
+    odd = len(list(_of_records(theirs, window)))
+    if odd > ODD_MAX and odd * 2 > len(judged):
+        return f"their transactions and their records disagree in {odd} of {len(judged)} cases"
+    return None
 
 
-def unplaced(theirs: Theirs) -> list[str]:
+def unplaced(theirs: Theirs, window: Window) -> list[str]:
     """Ids of top-ups that were paid or paid back, without a record here: older ones, or ones that are missing."""
-    if not are_linked(theirs):
+    if why_not_comparable(theirs, window) is not None:
         return []
     ids = {record.topup_id for record in theirs.records}
     about = [one.about for one in theirs.movements if one.type in {DEBIT, CREDIT}]
@@ -34,33 +44,33 @@ def unplaced(theirs: Theirs) -> list[str]:
 def with_money(found: Iterable[Difference], matched: Matched, theirs: Theirs, window: Window) -> list[Difference]:
     """Add what the transactions say: to the difference that it belongs to, or as one of its own."""
     all_found = list(found)
-    if not are_linked(theirs):
+    if why_not_comparable(theirs, window) is not None:
         return all_found
-    for topup_id, says, at in _oddities(theirs, window):
+    for topup_id, says, at in (*_of_records(theirs, window), *_without_record(theirs, window)):
         owner = matched.owner(topup_id)
-        ref = owner.ref if owner else None
-        place = _place(all_found, topup_id, ref)
+        place = _place(all_found, topup_id, owner.ref if owner else None)
         if place is not None:
             all_found[place] = all_found[place].model_copy(update={"says": f"{all_found[place].says}; {says}"})
         elif owner is not None:
-            all_found.append(
-                Difference(
-                    kind=Kind.OTHER_AMOUNT,
-                    ref=ref,
-                    topup_ids=(topup_id,),
-                    ours=owner.phase,
-                    our_amount=owner.balance_amount,
-                    at=owner.accepted_at,
-                    says=says,
-                    by_money=True,
-                    act="audit" if owner.closed else "none",
-                )
-            )
+            all_found.append(_of_owner(owner, topup_id, says))
         else:
-            all_found.append(
-                Difference(kind=Kind.UNKNOWN_TO_US, topup_ids=(topup_id,), at=at, says=says, by_money=True)
-            )
+            stranger = Difference(kind=Kind.UNKNOWN_TO_US, topup_ids=(topup_id,), at=at, says=says, by_money=True)
+            all_found.append(stranger)
     return all_found
+
+
+def _of_owner(owner: OurOrder, topup_id: str, says: str) -> Difference:
+    return Difference(
+        kind=Kind.OTHER_AMOUNT,
+        ref=owner.ref,
+        topup_ids=(topup_id,),
+        ours=owner.phase,
+        our_amount=owner.balance_amount,
+        at=owner.accepted_at,
+        says=says,
+        by_money=True,
+        act="audit" if owner.closed else "none",
+    )
 
 
 def _place(found: Sequence[Difference], topup_id: str, ref: str | None) -> int | None:
@@ -79,17 +89,23 @@ class _Paid:
     credit: int = 0
 
 
-def _oddities(theirs: Theirs, window: Window) -> Iterator[tuple[str, str, datetime | None]]:
+Oddity = tuple[str, str, datetime | None]
+
+
+def _of_records(theirs: Theirs, window: Window) -> Iterator[Oddity]:
     paid = _paid(theirs)
-    records = {record.topup_id: record for record in theirs.records if record.topup_id}
-    for topup_id, record in records.items():
+    for record in theirs.records:
         # What was made before the window may have been paid before it.
-        if window.holds(record.created_at):
-            says = _oddity(record, paid.get(topup_id) or _Paid(None))
+        if record.topup_id is not None and window.holds(record.created_at):
+            says = _oddity(record, paid.get(record.topup_id) or _Paid(None))
             if says is not None:
-                yield topup_id, says, record.created_at
-    for topup_id, sums in paid.items():
-        if topup_id not in records and window.holds(sums.at):
+                yield record.topup_id, says, record.created_at
+
+
+def _without_record(theirs: Theirs, window: Window) -> Iterator[Oddity]:
+    ids = {record.topup_id for record in theirs.records}
+    for topup_id, sums in _paid(theirs).items():
+        if topup_id not in ids and window.holds(sums.at):
             yield topup_id, f"{_sums(sums)} for a top-up that they don't show", sums.at
 
 

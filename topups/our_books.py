@@ -41,9 +41,13 @@ class OurBooks:
                 found[ref] = order
             tell(f"our orders: {len(found)} of {len(refs)}")
 
-        async with asyncio.TaskGroup() as group:
-            for ref in refs:
-                group.create_task(read(ref))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for ref in refs:
+                    group.create_task(read(ref))
+        except ExceptionGroup as errors:
+            # One says enough; they are all of one dead server or one missing key.
+            raise errors.exceptions[0] from errors
         return {ref: found[ref] for ref in refs if ref in found}
 
     async def _refs(self, since: datetime, until: datetime) -> list[str]:
