@@ -19,6 +19,8 @@ NOTE_MAX = 500
 BY_MAX = 100
 # Python's int() would also take "1_000", " 5 " and digits of other scripts.
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
+# No order is older, and no later sum with times can overflow.
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _OPTIONS = {"plan_code": "--plan", "deliver_within": "--deliver-within"}
 _REF = TypeAdapter[str](Ref)
 
@@ -86,8 +88,11 @@ def window_of(*, days: str | None, since: str | None, until: str | None) -> Reco
         window = ReconcileInput(**given)
     except ValidationError:
         raise InvalidTopUp({"--days": "must be a whole number of days from 1 to 90"}) from None
-    if window.since is not None and window.since >= (window.until or datetime.now(UTC)):
-        raise InvalidTopUp({"--since": "must be before --until, and not in the future"})
+    now = datetime.now(UTC)
+    if window.until is not None and not _EARLIEST < window.until <= now:
+        raise InvalidTopUp({"--until": "must be a time that has passed"})
+    if window.since is not None and not _EARLIEST <= window.since < (window.until or now):
+        raise InvalidTopUp({"--since": "must be before --until, and neither in the future nor long ago"})
     return window
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -50,6 +51,14 @@ def audit_attributes(order: OurOrder, *, needs_review: bool) -> TypedSearchAttri
             SearchAttributePair(search_attributes.PLAN, order.plan_code),
             SearchAttributePair(search_attributes.PHONE_TAIL, order.phone[-3:]),
         ]
+    )
+
+
+def _listed(ref: str, run: WorkflowExecution) -> AuditView:
+    review = run.typed_search_attributes.get(search_attributes.NEEDS_REVIEW, default=False)
+    no_worker = "no worker answered"
+    return AuditView(
+        ref=ref, opened_at=run.start_time, why=no_worker, by="", ours="", review_reason=no_worker if review else None
     )
 
 
@@ -111,13 +120,16 @@ class Audits:
         )
 
     async def all_open(self) -> AsyncIterator[AuditView]:
-        """Yield the audits that are open, newest first; one that no worker shows is left out."""
+        """Yield the audits that are open, newest first; without a worker what the list alone tells of them."""
         query = f"WorkflowType = '{AUDIT_TYPE}' AND ExecutionStatus = 'Running'"
+        answered = True
         with explained():
             async for run in self._client.list_workflows(query):
-                view = await self.view(run.id.removeprefix(AUDIT_PREFIX))
-                if view is not None:
-                    yield view
+                ref = run.id.removeprefix(AUDIT_PREFIX)
+                # One that doesn't answer takes 3 s; with many, nobody would wait for all of them.
+                view = await self.view(ref) if answered else None
+                answered = view is not None
+                yield view or _listed(ref, run)
 
     async def view(self, ref: str) -> AuditView | None:
         """Return an order's audit, open or ended; None where there is none or no worker answers."""

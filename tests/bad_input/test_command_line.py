@@ -20,7 +20,21 @@ from tests.bad_input.garbage import PHONE, many, numbers, shows_a_number, texts
 from tests.starter.fakes import Answer, FakeOrder, FakeTemporal, FakeTopUps, view
 from topups import NotAllowed, Phase, TopUpRow
 
-COMMANDS = ["send", "status", "watch", "list", "recheck", "cancel", "resolve", "reopen", "setup", "demo"]
+COMMANDS = [
+    "send",
+    "status",
+    "watch",
+    "list",
+    "recheck",
+    "cancel",
+    "resolve",
+    "reopen",
+    "setup",
+    "demo",
+    "reconcile",
+    "audits",
+    "close-audit",
+]
 OPTIONS = {
     "--ref": "order-1",
     "--plan": "PREPAID_DJEZZY",
@@ -34,8 +48,24 @@ OPTIONS = {
     "--as": "FULFILLED",
     "--by": "fatima",
     "--phase": "PENDING",
+    "--days": "3",
+    "--since": "2026-01-01",
+    "--until": "2026-01-08",
 }
-FLAGS = ["--json", "--needs-review", "--keep", "--help", "-h", "--version", "--", "-", "--bogus", "-x", "--ref="]
+FLAGS = [
+    "--json",
+    "--last",
+    "--needs-review",
+    "--keep",
+    "--help",
+    "-h",
+    "--version",
+    "--",
+    "-",
+    "--bogus",
+    "-x",
+    "--ref=",
+]
 # UNEXPECTED is none of them: it would be a bug.
 EXPECTED = set(ExitCode) - {ExitCode.UNEXPECTED, ExitCode.UNREACHABLE, ExitCode.INTERRUPTED}
 

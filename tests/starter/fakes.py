@@ -131,7 +131,7 @@ class FakeTopUps:
 class FakeBooks:
     """Reconciliations and audits in memory. `steps` is what is under way, one look after the other."""
 
-    found: Report | None = None
+    found: Report | None = field(default_factory=lambda: Report(since=BEGAN, until=BEGAN, environment="sandbox"))
     steps: list[str | Exception] = field(default_factory=list)
     open_audits: list[AuditView] = field(default_factory=list)
     trouble: Exception | None = None

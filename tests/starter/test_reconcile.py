@@ -117,11 +117,11 @@ def test_the_newest_report_is_shown_without_asking_anybody(topup: Desk) -> None:
 
 def test_a_window_can_be_named(topup: Desk) -> None:
     topup.books.found = AGREED
-    assert topup("reconcile", "--since", "2026-11-01", "--until", "2026-11-08T12:30+01:00").code == 0
+    assert topup("reconcile", "--since", "2026-01-01", "--until", "2026-01-08T12:30+01:00").code == 0
     [given] = topup.books.started
     assert (given.since, given.until) == (
-        BEGAN.replace(day=1, hour=0),
-        BEGAN.replace(day=8, hour=11, minute=30),
+        BEGAN.replace(month=1, day=1, hour=0),
+        BEGAN.replace(month=1, day=8, hour=11, minute=30),
     )
 
 
@@ -132,9 +132,12 @@ def test_a_window_can_be_named(topup: Desk) -> None:
         ["--days", "91"],
         ["--days", "many"],
         ["--since", "yesterday"],
-        ["--since", "2026-11-08", "--until", "2026-11-01"],
+        ["--since", "2026-01-08", "--until", "2026-01-01"],
         ["--since", "2999-01-01"],
-        ["--days", "3", "--since", "2026-11-01"],
+        ["--until", "2999-01-01"],
+        ["--since", "0001-01-01"],
+        ["--until", "9999-12-31T23:59-23:00"],
+        ["--days", "3", "--since", "2026-01-01"],
         ["--last", "--days", "3"],
     ],
 )

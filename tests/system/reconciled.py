@@ -23,7 +23,7 @@ from topups import Phase, TopUpRequest, TopUps
 from topups.audits import Audits
 from topups.differences import AuditView, Difference, ReconcileInput, Report
 from topups.policy import Policy
-from topups.reconciling import Reconciliations
+from topups.reconciling import SCHEDULE_ID, Reconciliations, keep_schedule
 from topups.settings import TASK_QUEUE, ClientSettings, WorkerSettings
 from worker import build_worker
 
@@ -43,6 +43,7 @@ class Ground:
 
     topups: TopUps
     desk: httpx.AsyncClient
+    told: list[str] = field(default_factory=list)
     phones: Iterator[str] = field(default_factory=lambda: (f"0771{number:06}" for number in count()))
 
     async def submit(self, ref: str, **changes: Any) -> None:
@@ -76,7 +77,22 @@ class Ground:
         """Compare all now."""
         started = await self.reconciliations.start(ReconcileInput(days=1, **given))
         async with asyncio.timeout(PATIENCE_SECONDS):
+            while (under_way := await self.reconciliations.progress(started)) is not None:
+                self.told.append(under_way)
+                await asyncio.sleep(0.1)
             return await self.reconciliations.report(started)
+
+    async def scheduled(self) -> Report:
+        """Have the schedule made as `topup setup` makes it, and run once as it runs daily."""
+        client, before = self.topups.client, await self.reconciliations.last()
+        await keep_schedule(client, TASK_QUEUE, hour=2, days=1)
+        await client.get_schedule_handle(SCHEDULE_ID).trigger()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                last = await self.reconciliations.last()
+                if last is not None and last != before:
+                    return last
+                await asyncio.sleep(0.5)
 
 
 @asynccontextmanager
@@ -194,7 +210,9 @@ class Played:
     planted: Report
     again: Report
     woken: dict[str, Phase]
+    scheduled: Report
     audits: dict[str, AuditView]
+    told: list[str]
     seconds: float
     orders_seconds: float
 
@@ -221,7 +239,18 @@ async def played(folder: Path, orders: int) -> Played:
         woken = {ref: (await on.topups.order(ref).view()).phase for ref in ("unknown-0", "unknown-1")}
         again = await on.reconcile()
         audits = {view.ref: view async for view in Audits(on.topups.client, TASK_QUEUE).all_open()}
-        return Played(before, planted, again, woken, audits, seconds, orders_seconds)
+        scheduled = await on.scheduled()
+        return Played(
+            before=before,
+            planted=planted,
+            again=again,
+            woken=woken,
+            scheduled=scheduled,
+            audits=audits,
+            told=on.told,
+            seconds=seconds,
+            orders_seconds=orders_seconds,
+        )
 
 
 if __name__ == "__main__":

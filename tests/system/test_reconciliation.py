@@ -55,6 +55,11 @@ async def test_each_difference_of_an_order_that_ended_has_one_audit_with_a_need_
     assert all("its audit is open" in one.done for one in shown.again.differences if one.ref in ended)
 
 
+async def test_the_schedule_finds_the_same_and_progress_is_told(shown: Played) -> None:
+    assert shown.found(shown.scheduled) == shown.found(shown.again)
+    assert any(told.startswith(("our orders:", "their list:", "second look:")) for told in shown.told)
+
+
 async def test_a_report_names_no_phone_number(shown: Played) -> None:
     text = shown.planted.model_dump_json().replace(shown.planted.account or "", "")
     assert not any(digits in text for digits in ("0771", "0660", "0770000000", "0600000"))

@@ -7,23 +7,28 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker
 
+from tests.replay import clocks
 from tests.unit.test_reconciliation import ours, theirs
 from tests.workflows.provider import ScriptedProvider, says
 from tests.workflows.stage import DAY, PATIENCE_SECONDS, REF, Stage
-from topups import NoSuchOrder, Phase, TopUpOrder, search_attributes
+from topups import NoSuchOrder, Phase, TopUpOrder, TopUpsPlugin, audits, search_attributes
 from topups.audits import Audits, audit_id
 from topups.differences import AuditInput, AuditResult, AuditView, Difference, Kind, OurOrder
 from topups.models import Recheck
 from topups.observations import Record
 from topups.settings import TASK_QUEUE
+from workflows import TopUpAudit
 
 SILENT = ApplicationError("nobody there", non_retryable=True)
 RESOLVED = ours(Phase.REFUNDED, resolved_by="fatima", ref=REF)
@@ -178,6 +183,41 @@ async def test_nobody_closes_an_audit_that_is_not_there(watch: Watch) -> None:
     with pytest.raises(NoSuchOrder, match="no audit of order-1"):
         await watch.audits.close(REF, note="x", by="karim")
     assert await watch.audits.view(REF) is None
+
+
+async def test_what_an_audit_does_never_hangs_on_the_clock(watch: Watch) -> None:
+    """A look between two tasks runs it with the former task's time; its replay has the true one."""
+    watch.shows((theirs("UNKNOWN_ERROR"),), SILENT, (theirs("FULFILLED"),), (theirs("REFUNDED"),))
+    await watch.open(RESOLVED)
+    await watch.later(3.5)
+    await watch.until(lambda view: view.review_reason is not None)
+    await watch.handle.signal("recheck", Recheck(by="karim"))
+    assert (await watch.result()).agreed
+    history = await watch.handle.fetch_history()
+    replayer = Replayer(workflows=[TopUpAudit], plugins=[TopUpsPlugin()])
+    await replayer.replay_workflow(history)
+    for stale in clocks.stale(history.to_json()):
+        await replayer.replay_workflow(WorkflowHistory.from_json(audit_id(REF), stale))
+
+
+async def test_the_open_audits_are_listed_with_and_without_a_worker(
+    local_env: WorkflowEnvironment, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "QUERY_TIMEOUT", timedelta(seconds=1))
+    books = Audits(local_env.client, TASK_QUEUE)
+    for ref in ("one", "two"):
+        await books.open(AuditInput(order=ours(ref=ref), why="a reason", by="fatima", difference=REVERSED))
+
+    async def listed() -> dict[str, tuple[str, str | None]]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(found := {view.ref: (view.why, view.review_reason) async for view in books.all_open()}) < 2:
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.1)
+        return found
+
+    assert set((await listed()).values()) == {("no worker answered", "no worker answered")}
+    async with Worker(local_env.client, task_queue=TASK_QUEUE, workflows=[TopUpAudit], activities=[provider.look]):
+        assert set((await listed()).values()) == {("a reason", "they took it back")}
 
 
 async def _resolved(stage: Stage) -> TopUpOrder:

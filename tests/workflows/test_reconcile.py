@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from temporalio import activity
 from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -20,7 +21,7 @@ from tests.workflows.stage import REF, Stage
 from topups import Phase, TopUps
 from topups.audits import Audits, audit_id
 from topups.differences import Act, AuditInput, Compared, Difference, Kind, ReconcileInput, Report, Window
-from topups.reconciling import reconcile_id
+from topups.reconciling import ReconciliationFailed, Reconciliations, reconcile_id
 from topups.settings import TASK_QUEUE, ClientSettings
 from workflows import Reconcile, TopUp, TopUpAudit
 
@@ -96,6 +97,14 @@ async def test_books_that_cant_be_read_are_read_again(stage: Stage, comparison: 
     assert len(comparison.windows) == 3
 
 
+async def test_books_that_cant_be_read_for_hours_fail_it_and_say_why(stage: Stage, comparison: Comparison) -> None:
+    comparison.steps = [ApplicationError("the provider's list has no end", non_retryable=True)]
+    reconciliations = Reconciliations(stage.env.client, TASK_QUEUE)
+    started = await reconciliations.start(ReconcileInput())
+    with pytest.raises(ReconciliationFailed, match="the books couldn't be compared: the provider's list has no end"):
+        await reconciliations.report(started)
+
+
 async def test_an_unknown_error_that_was_settled_need_not_wait_for_its_24_hours(
     stage: Stage, comparison: Comparison
 ) -> None:
@@ -145,7 +154,8 @@ async def test_a_difference_of_an_order_that_ended_opens_an_audit(stage: Stage, 
     assert done.done == "audit opened"
     view = await Audits(stage.env.client, TASK_QUEUE).view(REF)
     assert view is not None
-    assert (view.ours, view.by, view.review_reason) == ("FULFILLED", "reconciliation", "they differ")
+    assert (view.ours, view.by, view.why) == ("FULFILLED", "reconciliation", "they differ")
+    assert view.review_reason
 
 
 @pytest.mark.parametrize(
