@@ -21,6 +21,7 @@ MARGIN = timedelta(minutes=10)
 # So long after its acceptance an order may still be sent.
 SENT_WITHIN = timedelta(seconds=DELIVER_WITHIN_MAX) + MARGIN
 SECOND_LOOKS_MAX = 200
+STEADY_MAX = 3
 DIFFERENCES_MAX, BEHIND_MAX = 500, 1_000
 
 _REF = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -86,41 +87,43 @@ class Comparing:
     async def _look_again(self, first: list[Difference]) -> None:
         for number, difference in enumerate(first[:SECOND_LOOKS_MAX], 1):
             self._tell(f"second look: {number} of {len(first)}")
-            await self._reread(difference)
+            await self._reread(difference.ref, difference.topup_ids, missing=difference.kind is Kind.UNKNOWN_TO_THEM)
         if len(first) > SECOND_LOOKS_MAX:
             self._notes.append(f"only {SECOND_LOOKS_MAX} of {len(first)} differences were looked at a second time")
         theirs, _ = self._matched()
         for topup_id in movements.unplaced(theirs, self._window)[:SECOND_LOOKS_MAX]:
-            record = await self._theirs.record(topup_id)
-            if record is not None:
-                await self._learn(record)
+            await self._reread(None, (topup_id,), missing=False)
 
-    async def _reread(self, difference: Difference) -> None:
-        await self._reread_order(difference.ref)
-        for topup_id in difference.topup_ids:
+    async def _reread(self, ref: str | None, topup_ids: tuple[str, ...], *, missing: bool) -> None:
+        """Read an order and its records until the order is the same before and after: one moment of both books."""
+        for topup_id in () if ref else topup_ids:
+            record = await self._theirs.record(topup_id)
+            ref = bare(record.ref, self._account) if record is not None else None
+        for _ in range(STEADY_MAX):
+            before = await self._reread_order(ref)
+            await self._reread_records(topup_ids)
+            if missing and before is not None:
+                for record in await self._theirs.records_of(before, self._account):
+                    self._put(record)
+            if await self._reread_order(ref) == before:
+                return
+
+    async def _reread_records(self, topup_ids: tuple[str, ...]) -> None:
+        for topup_id in topup_ids:
             record = await self._theirs.record(topup_id)
             if record is None:
                 self._records.pop(topup_id, None)
             else:
-                await self._learn(record)
-        order = self._orders.get(difference.ref or "")
-        if order is not None and difference.kind is Kind.UNKNOWN_TO_THEM:
-            for record in await self._theirs.records_of(order, self._account):
                 self._put(record)
 
-    async def _learn(self, record: Record) -> None:
-        """Take a record that was asked for by its id; its order may be older than the window."""
-        self._put(record)
-        ref = bare(record.ref, self._account)
-        if ref not in self._orders:
-            await self._reread_order(ref)
-
-    async def _reread_order(self, ref: str | None) -> None:
+    async def _reread_order(self, ref: str | None) -> OurOrder | None:
         if ref is None or not _REF.fullmatch(ref):
-            return
+            return None
         order = await self._ours.order(ref)
-        if order is not None and order.environment == self._environment:
-            self._orders[ref] = order
+        if order is None or order.environment != self._environment:
+            return None
+        self._orders[ref] = order
+        return order
 
     def _report(self, first: list[Difference], final: list[Difference], matched: Matched) -> Report:
         theirs, _ = self._matched()

@@ -55,7 +55,6 @@ class TheirBooks:
         self._pace = pace
         self._tell = tell
         self._under_way = ""
-        self._known: dict[str, Record | None] = {}
         self.requests: Counter[str] = Counter()
         self.notes: list[str] = []
 
@@ -89,10 +88,8 @@ class TheirBooks:
         return await self._whole("transactions", read, lambda row: row.id)
 
     async def record(self, topup_id: str) -> Record | None:
-        """The record with an id; None where the provider has none. Asked once."""
-        if topup_id not in self._known:
-            self._known[topup_id] = await self._found(lambda: self._client.check_id(topup_id))
-        return self._known[topup_id]
+        """The record with an id; None where the provider has none."""
+        return await self._found(lambda: self._client.check_id(topup_id))
 
     async def records_of(self, order: OurOrder, account: str, ids: Iterable[str] = ()) -> list[Record]:
         """Every record that the provider shows for an order's id, for other ids and for both forms of its ref."""
@@ -132,14 +129,17 @@ class TheirBooks:
         key: Callable[[Row], object],
         rows: dict[object, Row],
     ) -> int | None:
+        total: int | None = None
         for number in range(1, PAGES_MAX + 1):
             page = await self._ask(name, partial(read, number))
+            # What is added later stands before the first page, which was read.
+            total = page.total if number == 1 else total
             if page.number != number:
                 raise CantRead(f"the provider answered with another page of its {name}")
             rows |= {key(row): row for row in page.rows}
             self._say(f"their {name}: page {number} of {max(page.of, 1)}")
             if number >= page.of:
-                return page.total
+                return total
         raise CantRead(f"the provider's {name} has more than {PAGES_MAX} pages")
 
     async def _ask(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:

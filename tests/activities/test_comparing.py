@@ -33,6 +33,7 @@ class Both:
 
     orders: list[OurOrder] = field(default_factory=list)
     later: dict[str, OurOrder] = field(default_factory=dict)
+    moving: dict[str, list[OurOrder]] = field(default_factory=dict)
     listed: list[Record] = field(default_factory=list)
     by_id: dict[str, Record] = field(default_factory=dict)
     by_ref: dict[str, list[Record]] = field(default_factory=dict)
@@ -47,6 +48,8 @@ class Both:
 
     async def order(self, ref: str) -> OurOrder | None:
         self.asked.append(ref)
+        if self.moving.get(ref):
+            return self.moving[ref].pop(0)
         known = {order.ref: order for order in self.orders} | self.later
         return known.get(ref)
 
@@ -122,6 +125,26 @@ async def test_an_order_that_went_on_while_it_was_read_makes_no_difference() -> 
     both.orders = [ours(Phase.UNKNOWN_ERROR)]
     both.later = {REF: ours()}
     assert (await both.compared()).report.passing == 1
+
+
+async def test_an_order_that_is_sent_while_its_money_is_read_makes_no_difference() -> None:
+    both = agreed()
+    both.orders = [ours(Phase.ACCEPTED, sends=0)]
+    both.by_id = {TOPUP_ID: theirs("PENDING")}
+    both.paid.append(paid(OTHER_ID))
+    both.listed = [theirs(ref="another", topup_id=OTHER_ID, phone="0770000000")]
+    both.by_id[OTHER_ID] = both.listed[0]
+    both.later = {REF: ours(Phase.PENDING)}
+    assert [one.ref for one in await both.found()] == ["another"]
+
+
+async def test_an_order_that_moves_under_the_second_look_is_looked_at_once_more() -> None:
+    both = agreed()
+    both.orders = [ours(Phase.UNKNOWN_ERROR)]
+    both.moving = {REF: [ours(Phase.UNKNOWN_ERROR)]}
+    both.later = {REF: ours()}
+    assert await both.found() == []
+    assert both.asked.count(TOPUP_ID) == 2
 
 
 async def test_a_record_that_the_list_lacks_is_looked_for_by_id_and_by_ref() -> None:
