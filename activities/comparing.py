@@ -42,6 +42,7 @@ class Comparing:
         self._account = ""
         self._orders: dict[str, OurOrder] = {}
         self._records: dict[object, Record] = {}
+        self._listed: dict[object, Record] = {}
         self._movements: tuple[Movement, ...] = ()
         self._balance: int | None = None
         self._notes: list[str] = []
@@ -64,6 +65,7 @@ class Comparing:
         self._balance = await self._theirs.balance() if self._window.until > self._now - MARGIN else None
         for record in await self._theirs.records(since, until):
             self._put(record)
+        self._listed = dict(self._records)
         self._movements = tuple(await self._theirs.movements(since, until))
 
     def _put(self, record: Record) -> None:
@@ -75,6 +77,7 @@ class Comparing:
             records=tuple(self._records.values()),
             movements=self._movements,
             balance=self._balance,
+            newer=frozenset(str(key) for key, one in self._records.items() if self._listed.get(key) != one),
         )
         return theirs, match(self._orders.values(), theirs)
 

@@ -97,12 +97,16 @@ class Window(Model):
 
 
 class Theirs(Model):
-    """The provider's books of one account. `balance` in centimes, None where it wasn't asked."""
+    """The provider's books of one account. `balance` in centimes, None where it wasn't asked.
+
+    `newer` are ids of records that were read after the movements, and had changed by then.
+    """
 
     account: str
     records: tuple[Record, ...] = ()
     movements: tuple[Movement, ...] = ()
     balance: int | None = None
+    newer: frozenset[str] = frozenset()
 
 
 class Difference(Model):

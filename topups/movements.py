@@ -95,8 +95,8 @@ Oddity = tuple[str, str, datetime | None]
 def _of_records(theirs: Theirs, window: Window) -> Iterator[Oddity]:
     paid = _paid(theirs)
     for record in theirs.records:
-        # What was made before the window may have been paid before it.
-        if record.topup_id is not None and window.holds(record.created_at):
+        # What was made before the window may have been paid before it, what changed since then paid back since then.
+        if record.topup_id is not None and record.topup_id not in theirs.newer and window.holds(record.created_at):
             says = _oddity(record, paid.get(record.topup_id) or _Paid(None))
             if says is not None:
                 yield record.topup_id, says, record.created_at

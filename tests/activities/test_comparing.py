@@ -147,6 +147,16 @@ async def test_an_order_that_moves_under_the_second_look_is_looked_at_once_more(
     assert both.asked.count(TOPUP_ID) == 2
 
 
+async def test_money_that_moved_since_the_transactions_were_read_makes_no_difference() -> None:
+    both = agreed()
+    both.orders, both.later = [ours()], {REF: ours(Phase.PENDING)}
+    both.listed, both.by_id = [theirs("PENDING")], {TOPUP_ID: theirs("REFUNDED")}
+    assert await both.found() == []
+    both.listed = [theirs("REFUNDED")]
+    [difference] = await both.found()
+    assert (difference.kind, difference.by_money) == (Kind.OTHER_AMOUNT, True)
+
+
 async def test_a_record_that_the_list_lacks_is_looked_for_by_id_and_by_ref() -> None:
     both = agreed()
     both.listed = []
