@@ -253,6 +253,27 @@ async def played(folder: Path, orders: int) -> Played:
         )
 
 
+async def compared_under_way(folder: Path, orders: int) -> list[Report]:
+    """Compare on and on while orders of every kind come in, answers are lost and the provider's reads lag."""
+    async with ground(folder) as on:
+        await on.plant("POST", "settings", read_lag=1.5, read_lag_endpoints=["check-ref", "list"])
+
+        async def come_in() -> None:
+            for number in range(orders):
+                ref, phone = f"passing-{number}", (next(on.phones), REFUNDED, UNKNOWN, WORKING)[number % 4]
+                if number % 5 == 0:
+                    moment, action = ("committed", "reset") if number % 2 else ("received", 503)
+                    await on.plant("POST", "faults", endpoint="send", ref=ref, moment=moment, action=action)
+                await on.submit(ref, phone=phone)
+                await asyncio.sleep(0.15)
+
+        coming, reports = asyncio.create_task(come_in()), []
+        while not coming.done():
+            reports.append(await on.reconcile())
+        await coming
+        return reports
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         shown = asyncio.run(played(Path(place), int(sys.argv[1])))

@@ -5,11 +5,12 @@ The same with a thousand orders: `python -m tests.system.reconciled 1000`.
 
 import math
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.system.reconciled import PLANTED, Played, played
+from tests.system.reconciled import PLANTED, Played, compared_under_way, played
 from topups import Phase
 from topups.differences import Kind
 
@@ -58,6 +59,14 @@ async def test_each_difference_of_an_order_that_ended_has_one_audit_with_a_need_
 async def test_the_schedule_finds_the_same_and_progress_is_told(shown: Played) -> None:
     assert shown.found(shown.scheduled) == shown.found(shown.again)
     assert any(told.startswith(("our orders:", "their list:", "second look:")) for told in shown.told)
+
+
+async def test_orders_under_way_make_no_difference_while_both_books_go_on(tmp_path: Path) -> None:
+    reports = await compared_under_way(tmp_path, orders=60)
+    assert len(reports) > 3
+    assert max(report.orders for report in reports) > 30
+    assert [one for report in reports for one in report.differences] == []
+    assert [note for report in reports for note in report.notes] == []
 
 
 async def test_a_report_names_no_phone_number(shown: Played) -> None:
