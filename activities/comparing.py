@@ -62,10 +62,16 @@ class Comparing:
         # Ours first: what is accepted meanwhile is then theirs alone, and is found by its ref.
         read = await self._ours.between(self._window.since - SENT_WITHIN, self._window.until + MARGIN, self._tell)
         self._orders = {ref: order for ref, order in read.items() if order.environment == self._environment}
-        self._balance = await self._theirs.balance() if self._window.until > self._now - MARGIN else None
         for record in await self._theirs.records(since, until):
             self._put(record)
         self._listed = dict(self._records)
+        await self._read_money(since, until)
+        if movements.balance(self._matched()[0])[1] is not None:
+            # A transaction may show a moment after the balance that it led to.
+            await self._read_money(since, until)
+
+    async def _read_money(self, since: datetime, until: datetime) -> None:
+        self._balance = await self._theirs.balance() if self._window.until > self._now - MARGIN else None
         self._movements = tuple(await self._theirs.movements(since, until))
 
     def _put(self, record: Record) -> None:
@@ -131,7 +137,6 @@ class Comparing:
     def _report(self, first: list[Difference], final: list[Difference], matched: Matched) -> Report:
         theirs, _ = self._matched()
         moved, unexplained = movements.balance(theirs)
-        # What the second looks have found elsewhere belongs to no window.
         final = [*final, unexplained] if unexplained else final
         stayed = {(one.ref, one.topup_ids) for one in final}
         return Report(

@@ -8,6 +8,7 @@ from typing import TypeVar
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError
 
 from topups import TemporalUnreachable, TopUpError, TopUps, connect_temporal
 from topups.audits import Audits
@@ -70,9 +71,17 @@ class Connection:
         """
         settings, client = ClientSettings(), await _connect()
         report = await bounded(set_up(client))
-        hour, days = settings.reconcile_hour, settings.reconcile_days
+        return report.model_copy(update={"schedule": await _scheduled(client, settings)})
+
+
+async def _scheduled(client: Client, settings: ClientSettings) -> str:
+    hour, days = settings.reconcile_hour, settings.reconcile_days
+    try:
         await bounded(keep_schedule(client, settings.task_queue, hour=hour, days=days))
-        return report.model_copy(update={"schedule": f"daily at {hour:02}:00 UTC over the last {days:g} days"})
+    except RPCError as error:
+        # Orders need no schedule, and not every server gives one to everybody.
+        return f"not scheduled ({error.message}); run `topup reconcile` daily"
+    return f"daily at {hour:02}:00 UTC over the last {days:g} days"
 
 
 class Books(Reconciliations):

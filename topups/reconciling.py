@@ -27,6 +27,7 @@ from topups.temporal_errors import explained
 
 RECONCILE_TYPE = "Reconcile"
 SCHEDULE_ID = f"{ID_PREFIX}reconcile"
+SUMMARY = "Our orders against the provider's books"
 # One missed day is caught up with; more of them would say the same.
 CATCH_UP = timedelta(days=1)
 TAKEN_SECONDS = 30.0
@@ -48,7 +49,7 @@ async def keep_schedule(client: Client, task_queue: str, *, hour: int, days: flo
     """
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
-            RECONCILE_TYPE, ReconcileInput(days=days), id=SCHEDULE_ID, task_queue=task_queue
+            RECONCILE_TYPE, ReconcileInput(days=days), id=SCHEDULE_ID, task_queue=task_queue, static_summary=SUMMARY
         ),
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)])]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
@@ -78,7 +79,9 @@ class Reconciliations:
         """Start a reconciliation by hand and return its id."""
         reconcile = reconcile_id(datetime.now(UTC))
         with explained():
-            await self._client.start_workflow(RECONCILE_TYPE, given, id=reconcile, task_queue=self._task_queue)
+            await self._client.start_workflow(
+                RECONCILE_TYPE, given, id=reconcile, task_queue=self._task_queue, static_summary=SUMMARY
+            )
         return reconcile
 
     async def progress(self, reconcile: str) -> str | None:

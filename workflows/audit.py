@@ -59,6 +59,9 @@ class TopUpAudit:
             if await self._due():
                 await self._look()
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._view.review_reason is not None:
+            # A person has had a look; lists of what needs one shall not show it for ever.
+            workflow.upsert_search_attributes([search_attributes.NEEDS_REVIEW.value_set(False)])
         return AuditResult(
             **self._view.model_dump() | {"next_check_at": None},
             agreed=self._agreed,

@@ -100,8 +100,8 @@ async def test_books_that_agree_cost_no_second_look() -> None:
     assert (report.account, report.requests, report.notes) == (ACCOUNT, {"list": 1}, ())
     assert both.asked == [
         (WINDOW.since - SENT_WITHIN, NOW + MARGIN),
-        "balance",
         (WINDOW.since - MARGIN, NOW + MARGIN),
+        "balance",
     ]
 
 
@@ -238,6 +238,7 @@ async def test_a_balance_that_no_transaction_leads_to_is_a_difference_of_its_own
     both.paid = [paid(TOPUP_ID).model_copy(update={"old_balance": 100_000, "new_balance": 51_000})]
     [difference] = await both.found()
     assert (difference.kind, difference.ref) == (Kind.BALANCE, None)
+    assert both.asked.count("balance") == 2
 
 
 async def test_orders_that_are_behind_are_named_and_are_no_difference() -> None:

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 from temporalio.client import ScheduleDescription, ScheduleOverlapPolicy
+from temporalio.service import RPCStatusCode
 
+from starter import connection
 from starter.cli import run
 from tests.starter.fakes import Answer
 from tests.starter.test_on_a_server import _server
+from tests.unit.temporal import rpc_error
 from topups import TopUps, reconciling
 
 pytestmark = pytest.mark.timeout(60)
@@ -86,3 +89,15 @@ def test_there_is_no_report_no_audit_and_nothing_to_close_yet(topup: Cli) -> Non
     assert topup("reconcile", "--last").code == 6
     assert "no audit is open" in topup("audits").err
     assert topup("close-audit", "nobody", "--note", "x").code == 6
+
+
+def test_a_server_without_schedules_is_told_and_holds_orders_all_the_same(
+    topup: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> bool:
+        raise rpc_error(RPCStatusCode.UNIMPLEMENTED, "no schedules here")
+
+    monkeypatch.setattr(connection, "keep_schedule", refused)
+    answer = topup("setup")
+    assert answer.code == 0
+    assert "not scheduled (no schedules here); run `topup reconcile` daily" in answer.out

@@ -36,9 +36,11 @@ async def test_every_planted_difference_is_found_and_nothing_else(shown: Played)
 
 
 async def test_one_list_call_is_made_for_each_hundred_records(shown: Played) -> None:
-    report = shown.planted
-    assert report.requests["list"] == math.ceil(report.records / 100)
-    assert report.requests["transactions"] == math.ceil(report.movements / 100)
+    for report in (shown.before, shown.planted):
+        assert report.requests["list"] == math.ceil(report.records / 100)
+    assert shown.before.requests["transactions"] == math.ceil(shown.before.movements / 100)
+    # A balance that doesn't add up is read twice.
+    assert shown.planted.requests["transactions"] == 2 * math.ceil(shown.planted.movements / 100)
 
 
 async def test_orders_that_the_provider_settled_are_woken_and_end(shown: Played) -> None:

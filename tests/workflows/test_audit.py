@@ -112,6 +112,8 @@ async def test_it_stays_open_when_the_provider_says_the_opposite_until_a_person_
     assert len(provider.looked) == 1
     closed = await watch.audits.close(REF, note="ticket 881", by="karim")
     assert (closed.agreed, closed.closed_by, closed.closed_note) == (False, "karim", "ticket 881")
+    assert closed.review_reason
+    assert not await watch.needs_review()
 
 
 async def test_after_30_days_an_undecided_provider_is_a_persons(watch: Watch, provider: ScriptedProvider) -> None:
