@@ -95,7 +95,7 @@ class Comparing:
 
     async def _look_again(self, first: list[Difference]) -> None:
         for number, difference in enumerate(first[:SECOND_LOOKS_MAX], 1):
-            self._tell(f"second look: {number} of {len(first)}")
+            self._theirs.say(f"second look: {number} of {len(first)}")
             await self._reread(difference.ref, difference.topup_ids, missing=difference.kind is Kind.UNKNOWN_TO_THEM)
         if len(first) > SECOND_LOOKS_MAX:
             self._notes.append(f"only {SECOND_LOOKS_MAX} of {len(first)} differences were looked at a second time")

@@ -54,9 +54,14 @@ class TheirBooks:
         self._client = client
         self._pace = pace
         self._tell = tell
-        self._under_way = ""
+        self._under_way = "asking the provider"
         self.requests: Counter[str] = Counter()
         self.notes: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        """Tell what is under way, now and during the next waits."""
+        self._under_way = sentence
+        self._tell(sentence)
 
     async def account(self) -> str:
         """Whose books these are."""
@@ -137,7 +142,7 @@ class TheirBooks:
             if page.number != number:
                 raise CantRead(f"the provider answered with another page of its {name}")
             rows |= {key(row): row for row in page.rows}
-            self._say(f"their {name}: page {number} of {max(page.of, 1)}")
+            self.say(f"their {name}: page {number} of {max(page.of, 1)}")
             if number >= page.of:
                 return total
         raise CantRead(f"the provider's {name} has more than {PAGES_MAX} pages")
@@ -161,10 +166,6 @@ class TheirBooks:
             await asyncio.sleep(min(seconds, SLICE_SECONDS))
             seconds -= SLICE_SECONDS
             self._tell(self._under_way)
-
-    def _say(self, sentence: str) -> None:
-        self._under_way = sentence
-        self._tell(sentence)
 
 
 def as_movement(row: Transaction) -> Movement:

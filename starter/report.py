@@ -27,7 +27,8 @@ _STYLES = {
 
 def print_report(report: Report, to: Console) -> None:
     """Print what was compared, each difference and what was done about it."""
-    verdict = Text(f"{report.found} differences", "bold red") if report.found else Text("no difference", "bold green")
+    many = f"{report.found} difference{'s' if report.found > 1 else ''}"
+    verdict = Text(many, "bold red") if report.found else Text("no difference", "bold green")
     account = f", account {report.account}" if report.account else ""
     line = verdict.append(f"  {report.environment}{account}, {moment(report.since)} to {moment(report.until)}", "")
     to.print(line, soft_wrap=True)

@@ -39,6 +39,7 @@ class Both:
     by_ref: dict[str, list[Record]] = field(default_factory=dict)
     paid: list[Movement] = field(default_factory=list)
     asked: list[object] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=lambda: {"list": 1})
     notes: list[str] = field(default_factory=list)
 
@@ -52,6 +53,9 @@ class Both:
             return self.moving[ref].pop(0)
         known = {order.ref: order for order in self.orders} | self.later
         return known.get(ref)
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
 
     async def account(self) -> str:
         return ACCOUNT
@@ -111,6 +115,7 @@ async def test_a_difference_that_stays_is_reported() -> None:
     both.by_id = {TOPUP_ID: theirs("PENDING")}
     [difference] = await both.found()
     assert (difference.kind, difference.ref) == (Kind.OTHER_STATUS, REF)
+    assert both.said == ["second look: 1 of 1"]
 
 
 async def test_a_list_that_lags_behind_its_own_records_makes_no_difference() -> None:
