@@ -3,6 +3,7 @@
 Everything here only reads at the provider, so Temporal may try it again.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from topups.client import TopUps
 from topups.differences import AuditInput, Compared, Difference, Look, Report, Window
 from topups.models import Environment
 from topups.our_books import OurBooks
+from topups.policy import REQUEST_GAP_SECONDS
 
 log = logging.getLogger("topups.activities")
 
@@ -28,15 +30,24 @@ BY = "reconciliation"
 class ReconcileActivities:
     """Holds the one provider's client of this worker and a client of Temporal.
 
-    `pace` is the pause before each request of a reconciliation, seconds.
+    `pace` is the pause before each request of a reconciliation, `gap` that between two requests for one order, seconds.
     """
 
-    def __init__(self, client: OneClickDZ, topups: TopUps, environment: Environment, *, pace: float) -> None:
+    def __init__(
+        self,
+        client: OneClickDZ,
+        topups: TopUps,
+        environment: Environment,
+        *,
+        pace: float,
+        gap: float = REQUEST_GAP_SECONDS,
+    ) -> None:
         self._client = client
         self._ours = OurBooks(topups)
         self._audits = Audits(topups.client, topups.settings.task_queue)
         self._environment = environment
         self._pace = pace
+        self._gap = gap
 
     @activity.defn
     async def compare(self, window: Window) -> Compared:
@@ -56,6 +67,9 @@ class ReconcileActivities:
     @activity.defn
     async def act(self, compared: Compared) -> Report:
         """Wake orders that the provider has moved, open audits of those that ended; harmless when repeated."""
+        if any(one.act == "wake" for one in compared.report.differences):
+            # The second look has just asked for the same order.
+            await asyncio.sleep(self._gap)
         done: list[Difference] = []
         for difference in compared.report.differences:
             activity.heartbeat(f"acting on differences: {len(done) + 1} of {len(compared.report.differences)}")

@@ -20,7 +20,7 @@ from topups.differences import Act, AuditInput, Compared, Difference, Kind, Look
 
 def desk(client: Client | None = None, temporal: FakeTemporal | None = None) -> ReconcileActivities:
     topups = (temporal or FakeTemporal()).topups()
-    return ReconcileActivities(cast("OneClickDZ", client or Client()), topups, "sandbox", pace=0.0)
+    return ReconcileActivities(cast("OneClickDZ", client or Client()), topups, "sandbox", pace=0.0, gap=0.0)
 
 
 async def run(activity: Any, given: Any) -> Any:

@@ -56,7 +56,7 @@ def comparison() -> Comparison:
 @pytest.fixture
 async def stage(env: WorkflowEnvironment, provider: ScriptedProvider, comparison: Comparison) -> AsyncIterator[Stage]:
     topups = TopUps(env.client, ClientSettings())
-    books = ReconcileActivities(cast("OneClickDZ", None), topups, "sandbox", pace=0)
+    books = ReconcileActivities(cast("OneClickDZ", None), topups, "sandbox", pace=0, gap=0)
     async with Worker(
         env.client,
         task_queue=TASK_QUEUE,
