@@ -88,7 +88,7 @@ def reopen(
 def setup(ctx: typer.Context) -> None:
     """Give the namespace what orders need.
 
-    Registers the search attributes; keeps finished orders 90 days where it may.
+    Registers the search attributes; keeps finished orders 90 days where it may; has the books compared daily.
     Harmless when repeated.
 
     [bold]Example[/]
@@ -100,6 +100,8 @@ def setup(ctx: typer.Context) -> None:
         out = console()
         out.print(Text("ready: ", "bold green").append(_added(done.added), ""), soft_wrap=True)
         out.print(f"  finished orders are kept for {done.retention_days:g} days")
+        if done.schedule:
+            out.print(f"  reconciliation: {done.schedule}")
         if done.retention_note:
             note(done.retention_note)
         return ExitCode.DONE

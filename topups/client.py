@@ -12,7 +12,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
-from topups.errors import RefConflict
+from topups.errors import NoSuchOrder, RefConflict
 from topups.filters import BROKEN_OFF, Filters
 from topups.handle import TopUpOrder, submission_of
 from topups.models import Phase, TopUpRequest, TopUpRow
@@ -72,7 +72,10 @@ class TopUps:
         return self.order(request.ref)
 
     async def _must_be_same(self, request: TopUpRequest) -> None:
-        known = await submission_of(await self.order(request.ref).describe())
+        try:
+            known = await submission_of(await self.order(request.ref).describe())
+        except NoSuchOrder as error:
+            raise RefConflict(f"{request.ref} can't be used: {error}") from error
         if known.environment != self.settings.environment:
             raise RefConflict(f"{request.ref} already belongs to a {known.environment} order")
         if not known.request.same_order(request):

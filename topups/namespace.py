@@ -24,11 +24,15 @@ _NOT_OURS_TO_DO = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIM
 
 
 class SetupReport(Model):
-    """What `set_up` did. `retention_days` as it is now; `retention_note` says why it could not be raised."""
+    """What `set_up` did. `retention_days` as it is now; `retention_note` says why it could not be raised.
+
+    `schedule` is when the daily reconciliation runs, in words.
+    """
 
     added: tuple[str, ...]
     retention_days: float
     retention_note: str | None = None
+    schedule: str | None = None
 
 
 async def missing_search_attributes(client: Client) -> list[str]:

@@ -20,7 +20,21 @@ from tests.bad_input.garbage import PHONE, many, numbers, shows_a_number, texts
 from tests.starter.fakes import Answer, FakeOrder, FakeTemporal, FakeTopUps, view
 from topups import NotAllowed, Phase, TopUpRow
 
-COMMANDS = ["send", "status", "watch", "list", "recheck", "cancel", "resolve", "reopen", "setup", "demo"]
+COMMANDS = [
+    "send",
+    "status",
+    "watch",
+    "list",
+    "recheck",
+    "cancel",
+    "resolve",
+    "reopen",
+    "setup",
+    "demo",
+    "reconcile",
+    "audits",
+    "close-audit",
+]
 OPTIONS = {
     "--ref": "order-1",
     "--plan": "PREPAID_DJEZZY",
@@ -41,6 +55,9 @@ OPTIONS = {
     "--ended-after": "today",
     "--limit": "5",
     "--per-minute": "60",
+    "--days": "3",
+    "--since": "2026-01-01",
+    "--until": "2026-01-08",
 }
 FLAGS = [
     "--json",
@@ -50,6 +67,7 @@ FLAGS = [
     "--query",
     "--dry-run",
     "--yes",
+    "--last",
     "--keep",
     "--help",
     "-h",

@@ -22,6 +22,7 @@ from topups import (
     TopUpRow,
     TopUpView,
 )
+from topups.differences import AuditResult, AuditView, ReconcileInput, Report
 from topups.models import Outcome
 from topups.namespace import SetupReport
 
@@ -143,10 +144,52 @@ class FakeTopUps:
 
 
 @dataclass
+class FakeBooks:
+    """Reconciliations and audits in memory. `steps` is what is under way, one look after the other."""
+
+    found: Report | None = field(default_factory=lambda: Report(since=BEGAN, until=BEGAN, environment="sandbox"))
+    steps: list[str | Exception] = field(default_factory=list)
+    open_audits: list[AuditView] = field(default_factory=list)
+    trouble: Exception | None = None
+    started: list[ReconcileInput] = field(default_factory=list)
+    closed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def start(self, given: ReconcileInput) -> str:
+        self.started.append(given)
+        return "topup-reconcile-now"
+
+    async def progress(self, reconcile: str) -> str | None:
+        step = self.steps.pop(0) if self.steps else None
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def report(self, reconcile: str) -> Report:
+        if self.trouble is not None:
+            raise self.trouble
+        assert self.found is not None
+        return self.found
+
+    async def last(self) -> Report | None:
+        return self.found
+
+    async def audits(self) -> AsyncIterator[AuditView]:
+        for view in self.open_audits:
+            yield view
+
+    async def close_audit(self, ref: str, *, note: str, by: str) -> AuditResult:
+        if self.trouble is not None:
+            raise self.trouble
+        self.closed.append((ref, note, by))
+        return AuditResult(ref=ref, opened_at=BEGAN, why="", by=by, ours="REFUNDED", agreed=False)
+
+
+@dataclass
 class FakeTemporal:
     """A namespace that holds the fake orders, or an error instead of it."""
 
     orders: FakeTopUps = field(default_factory=FakeTopUps)
+    book: FakeBooks = field(default_factory=FakeBooks)
     trouble: BaseException | None = None
     report: SetupReport = field(default_factory=lambda: SetupReport(added=("TopUpPhase",), retention_days=90))
 
@@ -154,6 +197,11 @@ class FakeTemporal:
         if self.trouble is not None:
             raise self.trouble
         return self.orders
+
+    async def books(self) -> FakeBooks:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.book
 
     async def set_up(self) -> SetupReport:
         if self.trouble is not None:
@@ -198,6 +246,10 @@ class Desk:
     @property
     def orders(self) -> FakeTopUps:
         return self.temporal.orders
+
+    @property
+    def books(self) -> FakeBooks:
+        return self.temporal.book
 
     def __call__(self, *argv: str) -> Answer:
         code = run(argv, Session(self.temporal, tick=0.001, sleep=self._sleep))
