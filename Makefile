@@ -51,7 +51,7 @@ chaos-long: setup ## The same for two hours: 12 seeds, 7,000 orders, 1,000 kills
 check: setup ## Lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy topups oneclickdz activities workflows starter simulator worker.py tests
+	$(BIN)/mypy topups oneclickdz activities workflows watch starter simulator worker.py tests
 	$(BIN)/lint-imports
 
 up: ## The whole stack in containers: PostgreSQL, Temporal, UI, two workers, the provider's stand-in (needs Docker)

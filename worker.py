@@ -13,11 +13,21 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import ClockActivities, PolicyActivities, ProviderActivities
-from oneclickdz import FileToken, OneClickDZ, OneClickDZError, StaticToken, WrongEnvironment
+from activities.watching import Watcher
+from oneclickdz import (
+    CredentialsRefused,
+    FileToken,
+    Observer,
+    OneClickDZ,
+    OneClickDZError,
+    StaticToken,
+    WrongEnvironment,
+)
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
@@ -26,6 +36,7 @@ from topups.models import Phase
 from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
+from watch import KEY_ACCEPTED, Watch
 from workflows import TopUp
 from workflows.runner import UpToTheLastTask
 
@@ -48,7 +59,7 @@ class WrongSetting(Exception):
     """A setting is wrong; no restart helps before somebody changes it."""
 
 
-def provider_client(settings: WorkerSettings) -> OneClickDZ:
+def provider_client(settings: WorkerSettings, observer: Observer | None = None) -> OneClickDZ:
     """Return the provider's client for these settings. Raises WrongSetting without a token."""
     if settings.access_token_file is not None:
         token: FileToken | StaticToken = FileToken(settings.access_token_file)
@@ -62,12 +73,15 @@ def provider_client(settings: WorkerSettings) -> OneClickDZ:
         state_dir=settings.state_dir,
         base_url=settings.base_url,
         rate_limit=settings.rate_limit,
+        observer=observer,
     )
 
 
-def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings, policy: Policy) -> Worker:
+def build_worker(
+    client: Client, provider: OneClickDZ, settings: WorkerSettings, policy: Policy, watcher: Watcher | None = None
+) -> Worker:
     """Return the one kind of worker that this system has."""
-    asks = ProviderActivities(provider, settings.environment)
+    asks = ProviderActivities(provider, settings.environment, watcher)
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -87,11 +101,11 @@ def build_worker(client: Client, provider: OneClickDZ, settings: WorkerSettings,
     )
 
 
-async def connect() -> Client:
+async def connect(runtime: Runtime | None = None) -> Client:
     """Connect to Temporal, however long it takes; a worker may start before its server."""
     while True:
         try:
-            client = await connect_temporal()
+            client = await connect_temporal(runtime=runtime)
             missing = await missing_search_attributes(client)
             if not missing:
                 await TopUps(client).must_be_readable()
@@ -104,7 +118,7 @@ async def connect() -> Client:
         return client
 
 
-async def watch_key(provider: OneClickDZ, topups: TopUps) -> None:
+async def watch_key(provider: OneClickDZ, topups: TopUps, watch: Watch) -> None:
     """Say whose key it is, and again whenever that changes; end only for a valid key of the wrong environment.
 
     Orders on hold go on as soon as the provider accepts a key, not when their own wait ends.
@@ -119,7 +133,8 @@ async def watch_key(provider: OneClickDZ, topups: TopUps) -> None:
             raise WrongSetting(str(error)) from error
         except OneClickDZError as error:
             refusal = error
-        state = "accepted" if refusal is None else refusal.code or type(refusal).__name__
+        state = KEY_ACCEPTED if refusal is None else refusal.code or type(refusal).__name__
+        watch.key(state, refused=isinstance(refusal, CredentialsRefused))
         if state != said and refusal is not None:
             log.error("Nothing is sent and orders wait: %s", refusal)
         elif state != said:
@@ -141,19 +156,21 @@ async def _wake_held(topups: TopUps) -> None:
 async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises WrongSetting, SetupNeeded, or whatever the worker died of."""
     stopping = asyncio.create_task(stop.wait())
-    async with provider_client(settings) as provider:
-        connecting = asyncio.create_task(connect())
+    async with Watch(settings, policy) as watch, provider_client(settings, watch.metrics) as provider:
+        connecting = asyncio.create_task(connect(watch.runtime))
         if await _first({stopping, connecting}) is stopping:
             connecting.cancel()
             return
         client = connecting.result()
         _say_whether_encrypted()
-        worker = build_worker(client, provider, settings, policy)
+        worker = build_worker(client, provider, settings, policy, watch.metrics)
         working = asyncio.create_task(worker.run())
-        guard = asyncio.create_task(watch_key(provider, TopUps(client, settings)))
+        guard = asyncio.create_task(watch_key(provider, TopUps(client, settings), watch))
+        watch.begin(client, provider, working)
         log.info("Worker is ready: polls %s for %s orders", settings.task_queue, settings.environment)
         ended = await _first({stopping, working, guard})
         guard.cancel()
+        watch.stopping()
         if ended is not working:
             log.info("Stopping; what is under way is heard to its end")
             await worker.shutdown()

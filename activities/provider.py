@@ -15,7 +15,16 @@ from activities.gate import Gate
 from activities.moment import LastMoment, OtherKey, TooLate
 from activities.plans import Plans
 from activities.translate import as_record, no_answer, send_failure
-from oneclickdz import NotFound, NothingCreated, OneClickDZ, OneClickDZError, SaysNothing, TopUpRecord
+from activities.watching import Told, Watcher
+from oneclickdz import (
+    InsufficientBalance,
+    NotFound,
+    NothingCreated,
+    OneClickDZ,
+    OneClickDZError,
+    SaysNothing,
+    TopUpRecord,
+)
 from topups.models import Environment, HoldReason
 from topups.observations import (
     Accepted,
@@ -44,9 +53,13 @@ PAGES_MAX = 50
 
 
 class ProviderActivities:
-    """Holds the one client of this worker; `environment` is the one that its key must belong to."""
+    """Holds the one client of this worker; `environment` is the one that its key must belong to.
 
-    def __init__(self, client: OneClickDZ, environment: Environment) -> None:
+    `watcher` is told what was seen.
+    """
+
+    def __init__(self, client: OneClickDZ, environment: Environment, watcher: Watcher | None = None) -> None:
+        self._told = Told(watcher)
         self._client = client
         self._environment = environment
         self._plans = Plans(client)
@@ -55,24 +68,31 @@ class ProviderActivities:
     @activity.defn
     async def prepare(self, ask: Ask) -> PrepareAnswer:
         """Find out whose account sends this order and whether its plan allows it. Creates nothing."""
-        return _told("prepare", ask, await beating(self._prepare(ask)))
+        return self._seen("prepare", ask, await beating(self._prepare(ask)))
 
     @activity.defn
     async def send(self, ask: Ask) -> SendAnswer:
         """POST the order, once."""
         info = activity.info()
         may_leave = LastMoment(info.started_time, ask.deliver_by)
-        return _told("send", ask, await beating(self._send(ask, may_leave)))
+        return self._seen("send", ask, await beating(self._send(ask, may_leave)))
 
     @activity.defn
     async def look_up(self, ask: Ask) -> LookUpAnswer:
         """Search the order by its ref in every form and place the provider has."""
-        return _told("look_up", ask, await beating(self._look_up(ask)))
+        return self._seen("look_up", ask, await beating(self._look_up(ask)))
 
     @activity.defn
     async def check(self, ask: Ask) -> CheckAnswer:
         """Ask for the order by its id."""
-        return _told("check", ask, await self._check(ask))
+        return self._seen("check", ask, await self._check(ask))
+
+    def _seen(self, action: str, ask: Ask, answer: A) -> A:
+        status = answer.record.status if isinstance(answer, Found) else getattr(answer, "why", None)
+        facts = {"ref": ask.ref, "action": action, "seen": answer.kind, "detail": status, "topup_id": ask.topup_id}
+        log.info("%s %s: %s%s", action, ask.ref, answer.kind, f" ({status})" if status else "", extra=facts)
+        self._told.saw(action, answer)
+        return answer
 
     async def _check(self, ask: Ask) -> CheckAnswer:
         try:
@@ -154,7 +174,10 @@ class ProviderActivities:
         except TooLate as error:
             return Held(reason=HoldReason.CLOCK_SKEW, why=str(error))
         except OneClickDZError as error:
+            if isinstance(error, InsufficientBalance):
+                self._told.balance(error.available)
             return send_failure(error)
+        self._told.balance(taken.new_balance)
         return Accepted(topup_id=taken.topup_id, provider_ref=taken.topup_ref)
 
     async def _look_up(self, ask: Ask) -> LookUpAnswer:
@@ -202,13 +225,6 @@ class ProviderActivities:
         if not ours:
             return Missed(account=account)
         return Found(record=newest([as_record(record) for record in ours], undated=since), account=account)
-
-
-def _told(action: str, ask: Ask, answer: A) -> A:
-    status = answer.record.status if isinstance(answer, Found) else getattr(answer, "why", None)
-    facts = {"ref": ask.ref, "action": action, "seen": answer.kind, "detail": status, "topup_id": ask.topup_id}
-    log.info("%s %s: %s%s", action, ask.ref, answer.kind, f" ({status})" if status else "", extra=facts)
-    return answer
 
 
 def _hold_for(error: OneClickDZError) -> Held:

@@ -38,6 +38,7 @@ from oneclickdz.models import (
     Transaction,
     TransactionPage,
 )
+from oneclickdz.observer import Exchange, Observer
 from oneclickdz.session import Environment
 from oneclickdz.tokens import FileToken, StaticToken, TokenSource
 
@@ -49,6 +50,7 @@ __all__ = [
     "DuplicateRef",
     "DynamicPlan",
     "Environment",
+    "Exchange",
     "FileToken",
     "FixedPlan",
     "HoldReason",
@@ -58,6 +60,7 @@ __all__ = [
     "NotFound",
     "NotSent",
     "NothingCreated",
+    "Observer",
     "Offer",
     "OneClickDZ",
     "OneClickDZError",

@@ -27,6 +27,7 @@ from oneclickdz.models import (
     TransactionPage,
     WireModel,
 )
+from oneclickdz.observer import Observer, Watched
 from oneclickdz.session import Environment, Session
 from oneclickdz.tokens import StaticToken, TokenSource, fingerprint
 from oneclickdz.wire import MayLeave, Wire
@@ -50,6 +51,7 @@ class OneClickDZ:
         transport: instead of the network.
         now: the wall clock, seconds since the epoch.
         sleep: waits so many seconds.
+        observer: told of each request and of each wait for the rate window.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class OneClickDZ:
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        observer: Observer | None = None,
     ) -> None:
         quieten_httpx()
         self._tokens: TokenSource = StaticToken(token) if isinstance(token, str) else token
@@ -74,6 +77,7 @@ class OneClickDZ:
         self._wire = Wire(base_url, transport)
         self._now = now
         self._sleep = sleep
+        self._watched = Watched(observer)
         self._sessions: dict[str, Session] = {}
         self._current: Session | None = None
 
@@ -197,6 +201,7 @@ class OneClickDZ:
                 rate_limit=self._rate_limit,
                 now=self._now,
                 sleep=self._sleep,
+                watched=self._watched,
             )
         self._current = self._sessions[name]
         return self._current

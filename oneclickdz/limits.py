@@ -12,6 +12,7 @@ from pyrate_limiter import Rate, RateItem, SQLiteBucket, SQLiteQueries
 
 from oneclickdz.envelope import RETRY_AFTER_MAX_SECONDS
 from oneclickdz.errors import RateLimited
+from oneclickdz.observer import Watched
 from oneclickdz.state import SharedState
 
 # Requests per minute. Source: the vendor's bill payment SDK; the mobile pages give no number.
@@ -37,8 +38,10 @@ class RateWindow:
         limit: int,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
+        watched: Watched | None = None,
     ) -> None:
         self._state = state
+        self._watched = watched or Watched()
         self._limit = limit
         self._now = now
         self._sleep = sleep
@@ -52,9 +55,11 @@ class RateWindow:
         left = max_wait
         while (wait := await asyncio.to_thread(self._take, kind)) > 0:
             if wait > left:
+                self._watched.waited(kind, max_wait - left, in_vain=True)
                 raise RateLimited("The request limit of this key is reached, so nothing was sent.", retry_after=wait)
             left -= wait
             await self._sleep(wait)
+        self._watched.waited(kind, max_wait - left)
 
     async def hold(self, seconds: float) -> None:
         """Let no process send with this key for so many seconds, 900 at most."""

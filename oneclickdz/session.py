@@ -24,6 +24,7 @@ from oneclickdz.errors import (
 from oneclickdz.guard import KeyGuard
 from oneclickdz.limits import READ_WAIT_SECONDS, SEND_WAIT_SECONDS, RateWindow
 from oneclickdz.models import Account, SendAccepted
+from oneclickdz.observer import Watched
 from oneclickdz.state import SharedState
 from oneclickdz.tokens import fingerprint
 from oneclickdz.verdicts import accepted, credentials, read_failure, record, transport_failure, unfit
@@ -49,6 +50,7 @@ class Session:
         rate_limit: int,
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
+        watched: Watched,
     ) -> None:
         self.account: Account | None = None
         self._token = token
@@ -57,7 +59,8 @@ class Session:
         self._now = now
         self._state = SharedState(state_dir, fingerprint(token))
         self._guard = KeyGuard(self._state, now=now)
-        self._window = RateWindow(self._state, limit=rate_limit, now=now, sleep=sleep)
+        self._window = RateWindow(self._state, limit=rate_limit, now=now, sleep=sleep, watched=watched)
+        self._watched = watched
         self._proving: asyncio.Task[Account] | None = None
 
     async def validate(self) -> Account:
@@ -74,12 +77,13 @@ class Session:
         """The data of a GET. Raises NotFound or SaysNothing."""
         await self._ensure_open()
         await self._window.acquire("read", max_wait=READ_WAIT_SECONDS)
-        try:
-            answer = await self._wire.get(path, token=self._token, may_leave=self._still_open, params=params)
-        except TransportFailure as failure:
-            raise read_failure(failure.problem) from failure
-        await self._settle(answer)
-        return record(answer, shape, now=self._now())
+        with self._watched.exchange(path):
+            try:
+                answer = await self._wire.get(path, token=self._token, may_leave=self._still_open, params=params)
+            except TransportFailure as failure:
+                raise read_failure(failure.problem) from failure
+            await self._settle(answer)
+            return record(answer, shape, now=self._now())
 
     async def send(self, body: Mapping[str, object], may_leave: MayLeave) -> SendAccepted:
         """The answer to an order. Raises NothingCreated, PerhapsCreated or what ``may_leave`` raises."""
@@ -90,12 +94,13 @@ class Session:
 
         await self._ensure_open()
         await self._window.acquire("send", max_wait=SEND_WAIT_SECONDS)
-        try:
-            answer = await self._wire.post("/mobile/send", token=self._token, may_leave=gate, body=body)
-        except TransportFailure as failure:
-            raise transport_failure(failure.problem) from failure
-        await self._settle(answer)
-        return accepted(answer, now=self._now())
+        with self._watched.exchange("/mobile/send"):
+            try:
+                answer = await self._wire.post("/mobile/send", token=self._token, may_leave=gate, body=body)
+            except TransportFailure as failure:
+                raise transport_failure(failure.problem) from failure
+            await self._settle(answer)
+            return accepted(answer, now=self._now())
 
     async def aclose(self) -> None:
         """End a /validate that is still under way."""
@@ -165,13 +170,14 @@ class Session:
         return account
 
     async def _ask_whose_key(self) -> Account:
-        try:
-            answer = await self._wire.get("/validate", token=self._token, may_leave=_always)
-        except TransportFailure as failure:
-            raise read_failure(failure.problem) from failure
-        if answer.http == codes.TOO_MANY_REQUESTS:
-            await self._window.hold(self._asked_to_wait(answer))
-        account = record(answer, Account, now=self._now())
+        with self._watched.exchange("/validate"):
+            try:
+                answer = await self._wire.get("/validate", token=self._token, may_leave=_always)
+            except TransportFailure as failure:
+                raise read_failure(failure.problem) from failure
+            if answer.http == codes.TOO_MANY_REQUESTS:
+                await self._window.hold(self._asked_to_wait(answer))
+            account = record(answer, Account, now=self._now())
         if refusal := unfit(account):
             raise refusal
         return account

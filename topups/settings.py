@@ -1,10 +1,11 @@
 """Settings, from the environment. `TEMPORAL_*` are read by Temporal's own SDK."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from topups.models import DELIVER_WITHIN_MAX, DELIVER_WITHIN_MIN, Environment
@@ -13,6 +14,17 @@ from topups.policy import LAST_LOOKUP_MIN_SECONDS, LOOKUP_WAITS_MIN, MAX_RESENDS
 
 TASK_QUEUE = "topups"
 PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
+
+
+def _listenable(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    ip_address(host.removeprefix("[").removesuffix("]"))
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise ValueError("must be an IP address and a port, like 0.0.0.0:9464")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_listenable)]
 
 
 class ClientSettings(BaseSettings):
@@ -34,7 +46,7 @@ class ClientSettings(BaseSettings):
 
 
 class WorkerSettings(ClientSettings):
-    """What a worker needs: the provider's key, where to keep shared limits, and every wait of an order."""
+    """What a worker needs: the provider's key, where to keep shared limits, and where it is watched (IP:port)."""
 
     access_token: SecretStr | None = Field(default=None, validation_alias="ONECLICKDZ_ACCESS_TOKEN")
     access_token_file: Path | None = Field(default=None, validation_alias="ONECLICKDZ_ACCESS_TOKEN_FILE")
@@ -45,6 +57,14 @@ class WorkerSettings(ClientSettings):
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path("topups"), validation_alias="TOPUPS_STATE_DIR"
     )
+    health_address: Address | None = Field(default=None, validation_alias="TOPUPS_HEALTH_ADDRESS")
+    metrics_address: Address | None = Field(default=None, validation_alias="TOPUPS_METRICS_ADDRESS")
+
+    @field_validator("access_token_file", "health_address", "metrics_address", mode="before")
+    @classmethod
+    def _unset(cls, text: Any) -> Any:
+        # A compose file hands on what isn't set as empty.
+        return text or None
 
 
 class PolicySettings(BaseSettings):

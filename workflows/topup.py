@@ -44,6 +44,8 @@ class TopUp:
         self._given = given
         self._raw_cancel_seen = False
         self._changes = 0
+        # Silent in a replay.
+        self._entered = workflow.metric_meter().create_counter("topups_phase_entries", "Orders that came into a phase")
         self._order = given.order or accepted(
             given.request,
             given.environment,
@@ -77,6 +79,7 @@ class TopUp:
 
     async def _live(self) -> None:
         if self._given.order is None:
+            self._entered.add(1, {"phase": self._order.phase.value})
             await self._read_policy()
         while True:
             await self._go_on()
@@ -203,6 +206,8 @@ class TopUp:
     def _change(self, after: Order) -> None:
         before, self._order = self._order, after
         self._changes += 1
+        if after.phase is not before.phase:
+            self._entered.add(1, {"phase": after.phase.value})
         updates = search_attributes.of_a_change(before, after, self._clock.now())
         if updates:
             workflow.upsert_search_attributes(updates)

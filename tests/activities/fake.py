@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from temporalio.testing import ActivityEnvironment
 
 from activities import Ask, ProviderActivities
+from activities.watching import Watcher
 from oneclickdz import (
     Account,
     Catalogue,
@@ -137,9 +138,10 @@ class Desk:
 
     client: FakeClient = field(default_factory=FakeClient)
     late: float = 0.0
+    watcher: Watcher | None = None
 
     def __post_init__(self) -> None:
-        self.activities = ProviderActivities(cast("OneClickDZ", self.client), "sandbox")
+        self.activities = ProviderActivities(cast("OneClickDZ", self.client), "sandbox", self.watcher)
 
     def environment(self) -> ActivityEnvironment:
         started = datetime.now(UTC) - timedelta(seconds=self.late)

@@ -1,5 +1,7 @@
 """Settings, logs and the plugin: what a process reads and says."""
 
+import asyncio
+import dataclasses
 import io
 import json
 import logging
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from tests.unit.story import BEGAN, found, held, new_order, pending
@@ -49,12 +52,32 @@ def test_every_setting_is_the_variable_of_its_name(monkeypatch: pytest.MonkeyPat
         ("TOPUPS_DELIVER_WITHIN", "59"),
         ("TOPUPS_DELIVER_WITHIN", "86401"),
         ("TOPUPS_TASK_QUEUE", ""),
+        ("TOPUPS_HEALTH_ADDRESS", "9465"),
+        ("TOPUPS_HEALTH_ADDRESS", "localhost:9465"),
+        ("TOPUPS_METRICS_ADDRESS", "0.0.0.0:port"),
+        ("TOPUPS_METRICS_ADDRESS", "0.0.0.0:65536"),
+        ("TOPUPS_METRICS_ADDRESS", "0.0.0.0:0"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name):
         WorkerSettings()
+
+
+def test_a_worker_is_watched_where_it_is_told_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (WorkerSettings().health_address, WorkerSettings().metrics_address) == (None, None)
+    monkeypatch.setenv("TOPUPS_HEALTH_ADDRESS", "[::1]:9465")
+    monkeypatch.setenv("TOPUPS_METRICS_ADDRESS", "0.0.0.0:9464")
+    settings = WorkerSettings()
+    assert (settings.health_address, settings.metrics_address) == ("[::1]:9465", "0.0.0.0:9464")
+
+
+@pytest.mark.parametrize("name", ["ONECLICKDZ_ACCESS_TOKEN_FILE", "TOPUPS_HEALTH_ADDRESS", "TOPUPS_METRICS_ADDRESS"])
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    settings = WorkerSettings()
+    assert (settings.access_token_file, settings.health_address, settings.metrics_address) == (None, None, None)
 
 
 def test_a_backend_needs_no_key() -> None:
@@ -95,6 +118,35 @@ def test_a_log_is_one_json_object_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (line["level"], line["logger"], line["message"]) == ("INFO", "topups", "send order-1042")
     assert line["ref"] == "order-1042"
     assert "at" in line
+
+
+async def test_what_is_logged_within_an_activity_names_its_order_whoever_wrote_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = io.StringIO()
+    logging_to(stderr, monkeypatch)
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, workflow_id="topup-order-1042")
+
+    async def act() -> None:
+        await asyncio.to_thread(logging.getLogger("oneclickdz.state").warning, "the file is damaged")
+
+    await environment.run(act)
+    line = json.loads(stderr.getvalue())
+    assert (line["ref"], line["workflow_id"]) == ("order-1042", "topup-order-1042")
+
+
+def test_what_temporals_sdk_says_of_an_orders_task_names_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    logging_to(stderr, monkeypatch)
+    of = {"workflow_id": "topup-order-1042", "run_id": "r"}
+    logging.getLogger("temporalio.worker").warning("Failed activation", extra={"temporal_workflow": of})
+    logging.getLogger("temporalio.worker").warning("Elsewhere", extra={"temporal_workflow": {"workflow_id": "other"}})
+    logging.getLogger("temporalio.worker").warning("About nobody")
+    first, second, third = map(json.loads, stderr.getvalue().splitlines())
+    assert (first["ref"], first["workflow_id"]) == ("order-1042", "topup-order-1042")
+    assert (second.get("ref"), second["workflow_id"]) == (None, "other")
+    assert "workflow_id" not in third
 
 
 def test_a_person_at_a_terminal_reads_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
