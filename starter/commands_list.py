@@ -131,15 +131,17 @@ async def _explained(topups: TopUpsPort, rows: Sequence[TopUpRow]) -> list[TopUp
 
     async def one(row: TopUpRow) -> TopUpRow:
         if row.ref not in asked:
-            return ExplainedRow(**dict(row))
+            return ExplainedRow(**dict(row), why="needs review" if row.needs_review else None)
         async with gate:
-            return ExplainedRow(**dict(row), why=await _why(topups, row.ref))
+            return ExplainedRow(**dict(row), why=await _why(topups, row))
 
     return list(await asyncio.gather(*map(one, rows)))
 
 
-async def _why(topups: TopUpsPort, ref: str) -> str:
+async def _why(topups: TopUpsPort, row: TopUpRow) -> str:
     try:
-        return note_of(await bounded(topups.order(ref).view()))
+        view = await bounded(topups.order(row.ref).view())
     except OrderInterrupted:
-        return f"broken off: `topup reopen {ref} --note …` goes on with it"
+        return f"broken off: `topup reopen {row.ref} --note …` goes on with it"
+    needs = "needs review, and " if view.stale and row.needs_review else ""
+    return f"{needs}{note_of(view)}"

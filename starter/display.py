@@ -69,20 +69,25 @@ def table(*headers: str) -> Table:
 
 
 def rows_table(rows: Iterable[TopUpRow], to: Console, now: datetime, whys: Mapping[str, str] | None = None) -> Table:
-    """The table of `topup list`; `whys`, by ref, gets a column of its own."""
-    wide, has_accepted = to.width >= ROOM_FOR_NEXT, to.width >= ROOM_FOR_PLAN and not whys
-    headers = ["REF", "PHASE", "AGE", "IN PHASE", "REVIEW"]
-    made = table(*headers, *(("PLAN", "PHONE") if wide else ()), *(("ACCEPTED",) if has_accepted else ()))
+    """The table of `topup list`. `whys`, by ref, take the room of what they say better."""
+    wide, has_plan = to.width >= ROOM_FOR_PLAN, to.width >= (ROOM_FOR_PLAN if whys else ROOM_FOR_NEXT)
+    headers = ["REF", "PHASE", *(("AGE",) if wide or not whys else ()), "IN PHASE", *(() if whys else ("REVIEW",))]
+    headers += [*(("PLAN", "PHONE") if has_plan else ()), *(("ACCEPTED",) if wide and not whys else ())]
+    made = table(*headers)
     if whys:
         made.add_column("WHY", overflow="fold", ratio=1)
     for row in rows:
-        review = Text("needs review", "bold red") if row.needs_review else ""
-        cells: list[RenderableType] = [row.ref, phase_text(row.phase)]
-        cells += [_ago(row.accepted_at, now), _ago(row.phase_since, now), review]
-        cells += [row.plan_code or "", f"…{row.phone_tail or ''}"] if wide else []
-        cells += [moment(row.accepted_at)] if has_accepted else []
-        cells += [said(whys.get(row.ref, ""), to)] if whys else []
-        made.add_row(*cells)
+        cells: dict[str, RenderableType] = {
+            "REF": row.ref,
+            "PHASE": phase_text(row.phase),
+            "AGE": _ago(row.accepted_at, now),
+            "IN PHASE": _ago(row.phase_since, now),
+            "REVIEW": Text("needs review", "bold red") if row.needs_review else "",
+            "PLAN": row.plan_code or "",
+            "PHONE": f"…{row.phone_tail or ''}",
+            "ACCEPTED": moment(row.accepted_at),
+        }
+        made.add_row(*(cells[header] for header in headers), *((said(whys.get(row.ref, ""), to),) if whys else ()))
     return made
 
 

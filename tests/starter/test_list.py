@@ -108,6 +108,12 @@ def test_why_asks_the_open_orders_and_says_what_each_waits_for(topup: Desk) -> N
     }
 
 
+def test_why_without_a_worker_still_tells_who_needs_review(topup: Desk) -> None:
+    topup.orders.rows = [row(Phase.PENDING, needs_review=True)]
+    topup.orders.scripts = {"order-1": [view(Phase.PENDING, needs_review=True, stale=True)]}
+    assert topup("list", "--why", "--json").json["why"] == "needs review, and no worker answered"
+
+
 def test_why_asks_a_bounded_number_of_orders_and_says_so(topup: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("starter.commands_list.ASKED_MOST", 1)
     topup.orders.rows = [row(ref="first"), row(ref="second")]
