@@ -210,16 +210,15 @@ async def test_the_open_audits_are_listed_with_and_without_a_worker(
     for ref in ("one", "two"):
         await books.open(AuditInput(order=ours(ref=ref), why="a reason", by="fatima", difference=REVERSED))
 
-    async def listed() -> dict[str, tuple[str, str | None]]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(found := {view.ref: (view.why, view.review_reason) async for view in books.all_open()}) < 2:
+    async def are_listed(why: str, review_reason: str) -> None:
+        deadline, wanted = time.monotonic() + PATIENCE_SECONDS, dict.fromkeys(("one", "two"), (why, review_reason))
+        while (found := {view.ref: (view.why, view.review_reason) async for view in books.all_open()}) != wanted:
             assert time.monotonic() < deadline, found
             await asyncio.sleep(0.1)
-        return found
 
-    assert set((await listed()).values()) == {("no worker answered", "no worker answered")}
+    await are_listed("no worker answered", "no worker answered")
     async with Worker(local_env.client, task_queue=TASK_QUEUE, workflows=[TopUpAudit], activities=[provider.look]):
-        assert set((await listed()).values()) == {("a reason", "they took it back")}
+        await are_listed("a reason", "they took it back")
 
 
 async def _resolved(stage: Stage) -> TopUpOrder:
