@@ -30,9 +30,7 @@ def test_a_new_worker_shows_zero_counts_and_owns_up_to_what_it_does_not_know(
     assert math.isnan(seen['topups_open_orders{phase="PENDING"}'])
 
 
-def test_sends_are_counted_by_outcome_and_the_reason_of_a_hold(
-    metrics: Metrics, scrape: Callable[[], Scrape]
-) -> None:
+def test_sends_are_counted_by_outcome_and_the_reason_of_a_hold(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
     metrics.saw("send", "duplicate", "")
     metrics.saw("send", "held", "balance")
     metrics.saw("send", "held", "balance")
@@ -63,9 +61,7 @@ def test_waits_for_the_rate_window_are_timed_and_those_in_vain_counted(
     assert seen['topups_rate_limit_in_vain_total{kind="read"}'] == 0
 
 
-def test_orders_are_shown_by_phase_until_nobody_can_count_them(
-    metrics: Metrics, scrape: Callable[[], Scrape]
-) -> None:
+def test_orders_are_shown_by_phase_until_nobody_can_count_them(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
     metrics.orders(CENSUS, at=1_800_000_000.0)
     seen = scrape()
     assert seen['topups_open_orders{phase="CONFIRMING"}'] == 2
