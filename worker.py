@@ -156,7 +156,7 @@ async def _wake_held(topups: TopUps) -> None:
 async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises WrongSetting, SetupNeeded, or whatever the worker died of."""
     stopping = asyncio.create_task(stop.wait())
-    async with Watch(settings, policy) as watch, provider_client(settings, watch.metrics) as provider:
+    async with Watch(settings, policy) as watch, provider_client(settings, watch.observer) as provider:
         connecting = asyncio.create_task(connect(watch.runtime))
         if await _first({stopping, connecting}) is stopping:
             connecting.cancel()
