@@ -18,6 +18,10 @@ def secret(name: str, value: SecretStr | None, file: Path | None) -> str:
     if text:
         raise SetupNeeded(f"set {name} or {name}_FILE, not both")
     try:
-        return file.read_text(encoding="utf-8").strip()
+        found = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SetupNeeded(f"{name}_FILE: {file} can't be read ({type(error).__name__})") from None
+    # Whoever names a file means a secret: an empty one must not quietly leave orders in plain.
+    if not found:
+        raise SetupNeeded(f"{name}_FILE: {file} is empty")
+    return found
