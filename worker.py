@@ -28,6 +28,7 @@ from oneclickdz import (
     StaticToken,
     WrongEnvironment,
 )
+from topups import tracing
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
@@ -223,6 +224,8 @@ def main() -> int:
     except Exception:
         log.exception("The worker died")
         return 1
+    finally:
+        tracing.flush()
     log.info("Stopped")
     return 0
 

@@ -1,6 +1,7 @@
 """OpenTelemetry itself; loaded only where traces are on, since it is an extra."""
 
 import os
+import threading
 from functools import cache
 
 from opentelemetry import trace
@@ -8,15 +9,16 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.plugin import SimplePlugin
 
-FLUSH_MILLIS = 2_000
+from topups.discreet import Tracing
+
+FLUSH_SECONDS = 2.0
 
 
 def plugin(provider: TracerProvider) -> SimplePlugin:
     """Return the plugin of a client, and of a worker made from it, that writes spans to this provider."""
-    return SimplePlugin("topups-traces", interceptors=[TracingInterceptor(provider.get_tracer("topups"))])
+    return SimplePlugin("topups-traces", interceptors=[Tracing(provider.get_tracer("topups"))])
 
 
 @cache
@@ -26,12 +28,16 @@ def provider() -> TracerProvider:
     if isinstance(known, TracerProvider):
         return known
     name = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "topups"}
-    made = TracerProvider(resource=Resource.create(name))
+    # Its own way to end would wait up to 30 s for a collector that doesn't answer: `flush` is ours.
+    made = TracerProvider(resource=Resource.create(name), shutdown_on_exit=False)
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return made
 
 
 def flush() -> None:
-    """Hand over what is still here, if there is anything."""
+    """Hand over what is still here, if there is anything, within `FLUSH_SECONDS`."""
     if provider.cache_info().currsize:
-        provider().force_flush(FLUSH_MILLIS)
+        # The SDK's processor ignores the time it is given.
+        flushing = threading.Thread(target=provider().force_flush, daemon=True)
+        flushing.start()
+        flushing.join(FLUSH_SECONDS)

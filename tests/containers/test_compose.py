@@ -1,5 +1,6 @@
 """`docker compose up --wait` is a working system, and the death of any of its services loses nothing."""
 
+import asyncio
 import json
 from collections import Counter
 
@@ -35,13 +36,22 @@ async def test_the_command_is_there_inside(stack: Stack) -> None:
     assert json.loads(stack.docker("exec", "-T", "worker", *send.split()))["phase"] == "FULFILLED"
 
 
+async def test_every_service_says_that_it_is_healthy(stack: Stack) -> None:
+    assert {(row["Service"], row["Health"]) for row in stack.services()} == {(name, "healthy") for name in SERVICES}
+
+
+async def test_every_worker_shows_its_metrics_to_the_other_containers(stack: Stack) -> None:
+    ask = "import urllib.request as web; print(web.urlopen('http://worker:9464/metrics').read().decode())"
+    assert "topups_worker_ready_timestamp_seconds" in stack.docker("exec", "-T", "simulator", "python", "-c", ask)
+
+
 async def test_no_container_runs_as_root(stack: Stack) -> None:
     for service in SERVICES:
         assert stack.docker("exec", "-T", service, "id", "-u").strip() != "0", service
 
 
 async def test_the_ui_answers(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stack.get_service_port('ui', 8080)}") as ui:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stack.env['UI_PORT']}") as ui:
         assert "topups" in (await ui.get("/api/v1/namespaces")).text
 
 
@@ -54,3 +64,20 @@ async def test_whatever_is_killed_every_order_is_delivered_once(stack: Stack, to
         assert (await order.result(timeout=PATIENCE_SECONDS)).phase is Phase.FULFILLED
     delivered = Counter(row["ref"] for row in _ledger(stack) if row["kind"] == "delivery")
     assert {order.ref: delivered[order.ref] for order in orders} == {order.ref: 1 for order in orders}
+
+
+async def test_a_worker_without_its_temporal_is_unhealthy_until_that_is_back(stack: Stack) -> None:
+    stack.docker("stop", "temporal")
+    await _until_workers_are(stack, "unhealthy")
+    stack.docker("start", "temporal")
+    await _until_workers_are(stack, "healthy")
+
+
+async def _until_workers_are(stack: Stack, health: str) -> None:
+    seen: set[str] = set()
+    for _ in range(PATIENCE_SECONDS):
+        seen = {row["Health"] for row in stack.services() if row["Service"] == "worker"}
+        if seen == {health}:
+            return
+        await asyncio.sleep(1)
+    pytest.fail(f"the workers are {seen}, not {health}")

@@ -1,16 +1,28 @@
 """One trace goes from `submit` through the order to the provider's answer, and a replay adds nothing to it."""
 
 import importlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.baggage import set_baggage
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
-from temporalio.client import Client, WorkflowHistory
+from opentelemetry.trace import Status, StatusCode, get_current_span
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowHandle,
+    WorkflowHistory,
+)
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
@@ -18,6 +30,7 @@ from oneclickdz import Exchange, OneClickDZ
 from starter.connection import quiet_runtime
 from tests.provider.stand_in import BASE, KEY, Provider, ok
 from topups import Phase, SetupNeeded, TopUpRequest, TopUps, TopUpsPlugin, otlp, tracing
+from topups.discreet import DiscreetTracer
 from topups.policy import Policy
 from topups.settings import WorkerSettings
 from watch.spans import Spans
@@ -59,10 +72,10 @@ def clean() -> Iterator[None]:
 
 
 async def _delivered(
-    env: WorkflowEnvironment, provider: Provider, tracer_provider: TracerProvider, folder: Path
+    env: WorkflowEnvironment, provider: Provider, tracer_provider: TracerProvider, folder: Path, *more: SimplePlugin
 ) -> WorkflowHistory:
     address = env.client.service_client.config.target_host
-    plugins = [TopUpsPlugin(), otlp.plugin(tracer_provider)]
+    plugins = [TopUpsPlugin(), otlp.plugin(tracer_provider), *more]
     client = await Client.connect(address, plugins=plugins, runtime=quiet_runtime())
     observer = Spans(tracer_provider)
     asks = OneClickDZ(
@@ -112,6 +125,98 @@ async def test_one_trace_goes_from_submit_to_the_providers_answer(
     for plugins in ([TopUpsPlugin(), otlp.plugin(tracer_provider)], [TopUpsPlugin()]):
         await Replayer(workflows=[TopUp], plugins=plugins).replay_workflow(history)
     assert spans.get_finished_spans() == ()
+
+
+def _fail_as_the_interceptor_does(problem: ValueError) -> None:
+    get_current_span().set_status(Status(StatusCode.ERROR, f"ValueError: {problem}"))
+    raise problem
+
+
+def test_an_error_s_text_is_in_no_span(tracer_provider: TracerProvider, spans: InMemorySpanExporter) -> None:
+    tracer = DiscreetTracer(tracer_provider.get_tracer("topups"))
+    problem = ValueError(f"{PHONE} makes no sense")
+    with pytest.raises(ValueError, match=PHONE), tracer.start_as_current_span("failing"):
+        _fail_as_the_interceptor_does(problem)
+    completed = tracer.start_span("completed")
+    completed.record_exception(problem)
+    completed.set_status(StatusCode.ERROR, f"ValueError: {problem}")
+    completed.end()
+    failing, failed = spans.get_finished_spans()
+    assert (failing.status.status_code, failing.status.description) == (StatusCode.ERROR, "ValueError")
+    assert (failed.status.description, failed.attributes) == ("ValueError", {"error.type": "ValueError"})
+    assert PHONE not in failing.to_json() + failed.to_json()
+
+
+def test_a_span_tells_all_else(tracer_provider: TracerProvider, spans: InMemorySpanExporter) -> None:
+    span = DiscreetTracer(tracer_provider.get_tracer("topups")).start_span("one")
+    assert span.is_recording()
+    span.update_name("other")
+    span.set_attribute("a", 1)
+    span.set_attributes({"b": 2})
+    span.add_event("half way")
+    span.set_status(Status(StatusCode.OK))
+    span.end()
+    [seen] = spans.get_finished_spans()
+    assert (seen.name, seen.attributes, seen.status.status_code) == ("other", {"a": 1, "b": 2}, StatusCode.OK)
+    assert [event.name for event in seen.events] == ["half way"]
+
+
+async def test_a_backend_s_baggage_gets_into_no_history(
+    env: WorkflowEnvironment, provider: Provider, tracer_provider: TracerProvider, tmp_path: Path
+) -> None:
+    token = attach(set_baggage("customer", "a-name"))
+    try:
+        history = await _delivered(env, provider, tracer_provider, tmp_path)
+    finally:
+        detach(token)
+    text = b"".join(event.SerializeToString() for event in history.events)
+    assert b"traceparent" in text
+    assert b"a-name" not in text
+
+
+NONSENSE = [
+    Payload(metadata={"encoding": b"binary/encrypted"}, data=b"sealed"),
+    Payload(metadata={"encoding": b"json/plain"}, data=b"{"),
+    Payload(metadata={"encoding": b"json/plain"}, data=b'"a text"'),
+    Payload(metadata={"encoding": b"json/plain"}, data=b'{"traceparent": 5, "tracestate": ["x"]}'),
+    Payload(metadata={"encoding": b"json/plain"}, data=b'{"traceparent": "00-nonsense"}'),
+    Payload(),
+]
+
+
+class WithNonsense(Interceptor):
+    """A client that writes a header that nobody can read."""
+
+    def __init__(self, header: Payload) -> None:
+        self._header = header
+
+    def intercept_client(self, outbound: OutboundInterceptor) -> OutboundInterceptor:
+        header = self._header
+
+        class Writing(OutboundInterceptor):
+            async def start_workflow(self, start: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+                start.headers = {**start.headers, "_tracer-data": header}
+                return await super().start_workflow(start)
+
+        return Writing(outbound)
+
+
+@pytest.mark.parametrize("header", NONSENSE, ids=lambda header: header.data.decode())
+async def test_a_header_that_nobody_can_read_stops_no_order(
+    env: WorkflowEnvironment, provider: Provider, tracer_provider: TracerProvider, tmp_path: Path, header: Payload
+) -> None:
+    await _delivered(env, provider, tracer_provider, tmp_path, SimplePlugin("x", interceptors=[WithNonsense(header)]))
+
+
+def test_a_collector_that_does_not_answer_holds_a_process_for_two_seconds_at_most(
+    monkeypatch: pytest.MonkeyPatch, clean: None
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(otlp, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(otlp.provider(), "force_flush", lambda: answer.wait(60))
+    otlp.flush()
+    assert not answer.is_set()
+    answer.set()
 
 
 def test_a_request_that_failed_is_a_failed_span(tracer_provider: TracerProvider, spans: InMemorySpanExporter) -> None:
