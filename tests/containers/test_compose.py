@@ -35,6 +35,16 @@ async def test_the_command_is_there_inside(stack: Stack) -> None:
     assert json.loads(stack.docker("exec", "-T", "worker", *send.split()))["phase"] == "FULFILLED"
 
 
+async def test_every_service_that_stays_says_by_itself_that_it_is_healthy(stack: Stack) -> None:
+    rows = [json.loads(line) for line in stack.docker("ps", "--format", "json").splitlines()]
+    assert {(row["Service"], row["Health"]) for row in rows} == {(service, "healthy") for service in SERVICES}
+
+
+async def test_every_worker_shows_its_metrics_to_the_others(stack: Stack) -> None:
+    ask = "import urllib.request as web; print(web.urlopen('http://worker:9464/metrics').read().decode())"
+    assert "topups_worker_ready_timestamp_seconds" in stack.docker("exec", "-T", "simulator", "python", "-c", ask)
+
+
 async def test_no_container_runs_as_root(stack: Stack) -> None:
     for service in SERVICES:
         assert stack.docker("exec", "-T", service, "id", "-u").strip() != "0", service
