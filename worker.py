@@ -17,9 +17,10 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities import ClockActivities, PolicyActivities, ProviderActivities
+from activities import ClockActivities, PolicyActivities, ProviderActivities, ReconcileActivities
 from activities.watching import Watcher
 from oneclickdz import (
+    DEFAULT_LIMITS,
     CredentialsRefused,
     FileToken,
     Observer,
@@ -38,7 +39,7 @@ from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
 from watch import KEY_ACCEPTED, Watch
-from workflows import TopUp
+from workflows import Reconcile, TopUp, TopUpAudit
 from workflows.runner import UpToTheLastTask
 
 log = logging.getLogger("topups.worker")
@@ -83,13 +84,17 @@ def build_worker(
 ) -> Worker:
     """Return the one kind of worker that this system has."""
     asks = ProviderActivities(provider, settings.environment, watcher)
+    # A quarter of the key's limit, a minute: the rest is for orders under way.
+    pace = 240 / (settings.rate_limit or DEFAULT_LIMITS[settings.environment])
+    books = ReconcileActivities(provider, TopUps(client, settings), settings.environment, pace=pace)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[TopUp],
+        workflows=[TopUp, TopUpAudit, Reconcile],
         workflow_runner=UpToTheLastTask(),
         activities=[
             *(asks.prepare, asks.send, asks.look_up, asks.check),
+            *(books.compare, books.act, books.look),
             *(PolicyActivities(policy).read_policy, ClockActivities().read_clock),
         ],
         max_cached_workflows=CACHED_WORKFLOWS,

@@ -4,5 +4,6 @@ from activities.ask import Ask
 from activities.clock import ClockActivities
 from activities.policy import PolicyActivities
 from activities.provider import ProviderActivities
+from activities.reconcile import ReconcileActivities
 
-__all__ = ["Ask", "ClockActivities", "PolicyActivities", "ProviderActivities"]
+__all__ = ["Ask", "ClockActivities", "PolicyActivities", "ProviderActivities", "ReconcileActivities"]

@@ -25,6 +25,7 @@ from oneclickdz.errors import (
     Unreachable,
     WrongEnvironment,
 )
+from oneclickdz.limits import DEFAULT_LIMITS
 from oneclickdz.masking import mask_phones
 from oneclickdz.models import (
     Account,
@@ -44,6 +45,7 @@ from oneclickdz.tokens import FileToken, StaticToken, TokenSource
 
 __all__ = [
     "BASE_URL",
+    "DEFAULT_LIMITS",
     "Account",
     "Catalogue",
     "CredentialsRefused",

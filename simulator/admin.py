@@ -18,6 +18,7 @@ from simulator.gate import Gate
 from simulator.holds import Holds
 from simulator.money import number
 from simulator.orders import Account, Order
+from simulator.planting import Planting
 from simulator.provider import Provider
 from simulator.scenarios import Offer
 
@@ -38,11 +39,15 @@ class Drive(BaseModel):
 
 
 class Funds(BaseModel):
-    """The body of ``balance``: DZD; without environment and username it is set everywhere."""
+    """The body of ``balance``: DZD; without environment and username it is set everywhere.
+
+    Not ``noted``, no transaction tells of it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     amount: Decimal = Field(ge=0)
+    noted: bool = True
     environment: str | None = None
     username: str | None = None
 
@@ -55,6 +60,7 @@ class Admin:
         self._gate = gate
         self._faults = faults
         self._holds = holds
+        self._planting = Planting(provider, self._accounts, self._shown)
 
     def routes(self) -> list[BaseRoute]:
         """To be mounted at ``/_admin``."""
@@ -66,7 +72,10 @@ class Admin:
             ("GET", "/holds/{hold}", self.await_hold),
             ("POST", "/release/{hold}", self.release),
             ("GET", "/orders", self.show_orders),
+            ("POST", "/orders", self._planting.plant),
             ("POST", "/orders/{ref:path}/status", self.drive),
+            ("POST", "/orders/{ref:path}/record", self._planting.amend),
+            ("DELETE", "/orders/{ref:path}", self._planting.forget),
             ("GET", "/balance", self.show_balance),
             ("POST", "/balance", self.set_balance),
             ("GET", "/settings", self.show_settings),
@@ -136,7 +145,7 @@ class Admin:
         self._provider.settle()
         accounts = self._accounts(funds.environment, funds.username)
         for account in accounts:
-            self._provider.set_balance(account, funds.amount)
+            self._provider.set_balance(account, funds.amount, noted=funds.noted)
         await self._provider.durable()
         return JSONResponse({"balances": [_wallet(account) for account in accounts]})
 

@@ -126,6 +126,12 @@ class Account:
         self.orders.append(order)
         self.by_ref[order.ref] = order
 
+    def remove(self, order: Order) -> None:
+        """Let the order go; an older one with its ref counts again."""
+        self.orders.remove(order)
+        del self.by_ref[order.ref]
+        self.by_ref |= {one.ref: one for one in self.orders if one.ref == order.ref}
+
     def move(self, kind: str, change: Decimal, *, movement_id: str, at: float, order: Order | None = None) -> None:
         """Change the balance by signed DZD and note why."""
         self.balance += change

@@ -54,24 +54,26 @@ class Provider:
         if price > available or phone == NEVER_ENOUGH_BALANCE:
             details = {"required": number(price), "available": number(available)}
             raise Refusal("INSUFFICIENT_BALANCE", details=details)
-        now = self.clock()
-        order = Order(
-            topup_id=f"{int(now):08x}{secrets.token_hex(8)}",
-            account=account,
-            key=key.token,
-            ref=bare,
-            phone=phone,
-            plan_code=plan.code,
-            amount=amount,
-            debited=price,
-            created_at=now,
-            scenario=scenario_of(phone, plan, amount),
-        )
-        balance = number(account.balance - price)
-        facts = _facts(order) | {"status": "PENDING", "debited": number(price), "balance": balance}
-        seq = self.ledger.write("commit", at=now, endpoint="send", **facts)
-        self._committed(order, seq)
+        order = self._new(account, key.token, ref=bare, phone=phone, plan_code=plan.code, amount=amount)
+        self._commit(order, "send")
         return order
+
+    def plant(self, account: Account, *, ref: str, phone: str, plan_code: str, amount: int) -> Order:
+        """Make an order that came from elsewhere; it is debited, whoever has its ref already."""
+        order = self._new(account, "another-system", ref=ref, phone=phone, plan_code=plan_code, amount=amount)
+        self._commit(order, "admin")
+        return order
+
+    def amend(self, order: Order, changes: dict[str, Any]) -> None:
+        """Change what an order's record shows; its transactions stay as they are."""
+        facts = {name: number(value) if isinstance(value, Decimal) else value for name, value in changes.items()}
+        self._note("amended", topup_id=order.topup_id, changes=facts)
+        _amended(order, facts)
+
+    def forget(self, order: Order) -> None:
+        """Take an order out of the books; its transactions stay."""
+        self._note("forgotten", topup_id=order.topup_id)
+        self._forgotten(order)
 
     def by_id(self, account: Account, topup_id: str) -> Order | None:
         """The account's order with this id, if it can be read yet."""
@@ -104,9 +106,9 @@ class Provider:
         """Bring every order whose end is due to it: a delivery or the money back."""
         now = self.clock()
         while self._due and self._due[0][0] <= now:
-            order = self.orders[heapq.heappop(self._due)[1]]
-            due = order.due(self.settings.speed)
-            if due and due[0] <= now:
+            order = self.orders.get(heapq.heappop(self._due)[1])
+            due = order.due(self.settings.speed) if order else None
+            if order and due and due[0] <= now:
                 self._finish(order, due[1])
 
     def reschedule(self) -> None:
@@ -124,10 +126,14 @@ class Provider:
         self._told(order, message, offers)
         self._note("status", topup_id=order.topup_id, status=status, refund_message=message, offers=offers)
 
-    def set_balance(self, account: Account, amount: Decimal) -> None:
-        """Deposit or withdraw whatever makes the balance ``amount`` DZD."""
-        self._note("balance", username=account.username, environment=account.environment, amount=number(amount))
-        self._balanced(account, amount, self.clock(), self._note_count)
+    def set_balance(self, account: Account, amount: Decimal, *, noted: bool = True) -> None:
+        """Deposit or withdraw whatever makes the balance ``amount`` DZD; without a transaction if not ``noted``."""
+        facts = {"username": account.username, "environment": account.environment, "amount": number(amount)}
+        self._note("balance" if noted else "balance-unnoted", **facts)
+        if noted:
+            self._balanced(account, amount, self.clock(), self._note_count)
+        else:
+            account.balance = amount
 
     async def durable(self) -> None:
         """Return once everything done so far is on the disk."""
@@ -149,6 +155,31 @@ class Provider:
             facts |= {"refunded": number(order.debited), "balance": number(back)}
             self._refunded(order, self.ledger.write("refund", at=now, **facts), now)
         order.pinned = status
+
+    def _new(self, account: Account, key: str, *, ref: str, phone: str, plan_code: str, amount: int) -> Order:
+        plan, now = self.catalogue.get(plan_code), self.clock()
+        return Order(
+            topup_id=f"{int(now):08x}{secrets.token_hex(8)}",
+            account=account,
+            key=key,
+            ref=ref,
+            phone=phone,
+            plan_code=plan_code,
+            amount=amount,
+            debited=plan.price(amount) if plan else Decimal(amount),
+            created_at=now,
+            scenario=scenario_of(phone, plan, amount),
+        )
+
+    def _commit(self, order: Order, endpoint: str) -> None:
+        money = {"debited": number(order.debited), "balance": number(order.account.balance - order.debited)}
+        facts = _facts(order) | {"status": "PENDING", **money}
+        seq = self.ledger.write("commit", at=order.created_at, endpoint=endpoint, **facts)
+        self._committed(order, seq)
+
+    def _forgotten(self, order: Order) -> None:
+        del self.orders[order.topup_id]
+        order.account.remove(order)
 
     def _committed(self, order: Order, seq: int) -> None:
         self.orders[order.topup_id] = order
@@ -200,10 +231,20 @@ class Provider:
             order.pinned = "REFUNDED"
 
     def _redo_note(self, note: Row, note_number: int) -> None:
-        if note["kind"] == "balance":
+        if note["kind"] == "balance-unnoted":
+            self.accounts[note["username"], note["environment"]].balance = Decimal(str(note["amount"]))
+        elif note["kind"] == "balance":
             account = self.accounts[note["username"], note["environment"]]
             self._balanced(account, Decimal(str(note["amount"])), note["at"], note_number)
         elif order := self.orders.get(note["topup_id"]):
+            self._redo_order_note(order, note)
+
+    def _redo_order_note(self, order: Order, note: Row) -> None:
+        if note["kind"] == "amended":
+            _amended(order, note["changes"])
+        elif note["kind"] == "forgotten":
+            self._forgotten(order)
+        else:
             order.pinned = note["status"]
             self._told(order, note["refund_message"], note["offers"])
 
@@ -238,3 +279,8 @@ def _facts(order: Order) -> Row:
         "username": order.account.username,
         "environment": order.account.environment,
     }
+
+
+def _amended(order: Order, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(order, name, Decimal(str(value)) if name == "debited" else value)

@@ -36,6 +36,11 @@ def _when_held(view: TopUpView) -> list[str]:
 
 
 def _when_final(view: TopUpView) -> list[str]:
+    watched = ["`topup audits` shows whether the provider has come to say the same"] if view.resolved_by else []
+    return [*_when_ended(view), *watched]
+
+
+def _when_ended(view: TopUpView) -> list[str]:
     if view.delivered:
         return []
     match view.phase:

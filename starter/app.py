@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from starter import commands_acts, commands_desk, commands_orders
+from starter import (
+    commands_acts,
+    commands_desk,
+    commands_list,
+    commands_many,
+    commands_orders,
+    commands_reconcile,
+)
 from starter.session import Session, hung_up, report
 
 ROOT_EPILOG = """\
@@ -38,8 +45,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 commands_orders.register(app)
+commands_list.register(app)
+commands_many.register(app)
 commands_acts.register(app)
 commands_desk.register(app)
+commands_reconcile.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands of people: recheck, cancel, resolve, reopen; and setup and demo."""
+"""The commands of people on one order: cancel, reopen; and setup and demo."""
 
 import importlib
 from typing import Annotated
@@ -12,42 +12,19 @@ from starter.exits import ExitCode
 from starter.output import complain, console, note, said
 from starter.session import Session, perform
 from topups import ActResult, Phase
-from topups.models import Outcome
 
 Ref = Annotated[str, typer.Argument(metavar="REF", show_default=False)]
 By = Annotated[str | None, typer.Option(help="Who acts; user@host by default.", metavar="WHO", show_default=False)]
 REST = "6 no such order · 7 Temporal can't be reached"
 ACT_CODES = f"[bold]Exit codes[/]: 0 done · 2 bad input · {REST} · 8 no worker answered, may still be taken · 9 refused"
-_ENDS = {"FULFILLED": Phase.FULFILLED, "REFUNDED": Phase.REFUNDED, "NOT_CREATED": Phase.REJECTED}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command(epilog=f"[bold]Exit codes[/]: 0 asked · 2 bad input · {REST} · 9 the order already ended")(recheck)
     app.command(epilog=ACT_CODES)(cancel)
-    app.command(epilog=ACT_CODES)(resolve)
     app.command(epilog=f"[bold]Exit codes[/]: 0 reopened · 2 bad input · {REST} · 9 it was not broken off")(reopen)
     app.command(epilog="[bold]Exit codes[/]: 0 ready · 1 not allowed · 7 Temporal can't be reached")(setup)
     app.command(epilog="[bold]Exit codes[/]: 0 every order ended once · 1 not so · 130 Ctrl-C")(demo)
-
-
-def recheck(ctx: typer.Context, ref: Ref, *, by: By = None) -> None:
-    """Ask the provider now; never sends what wasn't due.
-
-    On hold: tries the hold's reason now. At the earliest 5 s after the order's last request.
-
-    [bold]Example[/]
-      topup recheck order-1042
-    """
-
-    async def act(session: Session) -> ExitCode:
-        checked, who = inputs.ref_of(ref), inputs.by_of(by)
-        topups = await session.temporal.topups()
-        await bounded(topups.order(checked).recheck(by=who))
-        _tell("recheck asked for", checked, f"topup watch {checked}")
-        return ExitCode.DONE
-
-    perform(ctx, act, ref=ref, interrupted="interrupted; the recheck may have been asked for")
 
 
 def cancel(
@@ -68,44 +45,18 @@ def cancel(
     async def act(session: Session) -> ExitCode:
         checked, why, who = inputs.ref_of(ref), inputs.words_of("--reason", reason), inputs.by_of(by)
         topups = await session.temporal.topups()
-        return _outcome(await topups.order(checked).cancel(reason=why, by=who), Phase.CANCELLED)
+        return outcome_code(await topups.order(checked).cancel(reason=why, by=who), Phase.CANCELLED)
 
     perform(ctx, act, ref=ref, interrupted="interrupted; it may still be taken: run the same again")
 
 
-def resolve(
-    ctx: typer.Context,
-    ref: Ref,
-    *,
-    outcome: Annotated[str, typer.Option("--as", help="FULFILLED, REFUNDED or NOT_CREATED.", metavar="OUTCOME")],
-    note: Annotated[str, typer.Option(help="How you know; it is kept with the order.", metavar="TEXT")],
-    by: By = None,
-) -> None:
-    """Say what happened to an order that the provider can't settle.
-
-    From now on nothing is sent for it.
-    One fresh look comes first: the provider's own final answer wins (exit 9).
-
-    [bold]Example[/]
-      topup resolve order-1042 --as FULFILLED --note "support, ticket 881"
-    """
-
-    async def act(session: Session) -> ExitCode:
-        checked, why, who = inputs.ref_of(ref), inputs.words_of("--note", note), inputs.by_of(by)
-        word: Outcome = inputs.outcome_of(outcome)
-        topups = await session.temporal.topups()
-        return _outcome(await topups.order(checked).resolve(word, note=why, by=who), _ENDS[word])
-
-    perform(ctx, act, ref=ref, interrupted="interrupted; it may still be taken: run the same again")
-
-
-def _outcome(result: ActResult, wanted: Phase) -> ExitCode:
+def outcome_code(result: ActResult, wanted: Phase) -> ExitCode:
     """An act is done as asked when it was taken, or when the provider itself said the same."""
     view = result.view
     if not result.taken and view.phase is not wanted:
         complain([f"{view.ref} is {view.phase}: {result.why}"], f"`topup status {view.ref}` shows it")
         return ExitCode.REFUSED
-    _tell(f"{view.phase}", f"{view.ref}  {result.why}", f"topup status {view.ref}")
+    tell(f"{view.phase}", f"{view.ref}  {result.why}", f"topup status {view.ref}")
     return ExitCode.DONE
 
 
@@ -128,7 +79,7 @@ def reopen(
         checked, why, who = inputs.ref_of(ref), inputs.words_of("--note", note), inputs.by_of(by)
         topups = await session.temporal.topups()
         await bounded(topups.order(checked).reopen(note=why, by=who))
-        _tell("reopened", f"{checked}  it is looked up, and nothing is sent", f"topup watch {checked}")
+        tell("reopened", f"{checked}  it is looked up, and nothing is sent", f"topup watch {checked}")
         return ExitCode.DONE
 
     perform(ctx, act, ref=ref, interrupted="interrupted; it may have been reopened: `topup status` shows it")
@@ -137,7 +88,7 @@ def reopen(
 def setup(ctx: typer.Context) -> None:
     """Give the namespace what orders need.
 
-    Registers the search attributes; keeps finished orders 90 days where it may.
+    Registers the search attributes; keeps finished orders 90 days where it may; has the books compared daily.
     Harmless when repeated.
 
     [bold]Example[/]
@@ -149,6 +100,8 @@ def setup(ctx: typer.Context) -> None:
         out = console()
         out.print(Text("ready: ", "bold green").append(_added(done.added), ""), soft_wrap=True)
         out.print(f"  finished orders are kept for {done.retention_days:g} days")
+        if done.schedule:
+            out.print(f"  reconciliation: {done.schedule}")
         if done.retention_note:
             note(done.retention_note)
         return ExitCode.DONE
@@ -177,7 +130,8 @@ def demo(
     raise typer.Exit(code)
 
 
-def _tell(done: str, what: str, then: str) -> None:
+def tell(done: str, what: str, then: str) -> None:
+    """Print what was done, and the command that shows how it goes on."""
     out = console()
     out.print(Text(f"{done}: ", "bold green").append(said(what, out), ""), soft_wrap=True)
     out.print(Text("  next: ", "bold").append(then, ""), soft_wrap=True)

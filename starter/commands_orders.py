@@ -1,7 +1,6 @@
-"""The commands that submit and show orders: send, status, watch, list."""
+"""The commands that submit and show orders: send, status, watch."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,13 +11,13 @@ from rich.text import Text
 from starter import inputs
 from starter.advice import NO_WORKER
 from starter.connection import bounded
-from starter.display import dzd, print_order, rows_table, span
+from starter.display import dzd, print_order, span
 from starter.exits import ExitCode
 from starter.follow import Follower, Screen
-from starter.output import console, note, print_block, print_json
+from starter.output import console, note, print_json
 from starter.screens import JsonLines, Lines, live_table
 from starter.session import Session, TopUpsPort, perform
-from topups import TemporalUnreachable, TopUpRequest, TopUpRow, TopUpView
+from topups import TemporalUnreachable, TopUpRequest, TopUpView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 # A new order's time of acceptance is a moment after this command began; clocks of two hosts differ a little.
@@ -36,7 +35,6 @@ def register(app: typer.Typer) -> None:
         status
     )
     app.command(epilog="[bold]Exit codes[/]: 0 all final · 2 bad input · 6 no such order · 130 Ctrl-C")(watch)
-    app.command("list", epilog="[bold]Exit codes[/]: 0 shown · 2 bad input · 7 Temporal can't be reached")(list_)
 
 
 def send(
@@ -207,45 +205,3 @@ def _screen(*, json: bool) -> AbstractContextManager[Screen]:
         return nullcontext(JsonLines())
     out = console()
     return live_table(out, keep=True) if out.is_terminal else nullcontext(Lines(out, messages=True))
-
-
-def list_(
-    ctx: typer.Context,
-    *,
-    phase: Annotated[str | None, typer.Option(help="Only this phase, like UNKNOWN_ERROR.", metavar="PHASE")] = None,
-    needs_review: Annotated[bool, typer.Option("--needs-review", help="Only orders that need a person.")] = False,
-    json: Json = False,
-) -> None:
-    """List orders, newest first, open and finished.
-
-    The list follows the orders by a second or so.
-
-    [bold]Example[/]
-      topup list --needs-review
-      topup list --phase UNKNOWN_ERROR --json | jq -r .ref
-    """
-
-    async def act(session: Session) -> ExitCode:
-        wanted = inputs.phase_of(phase)
-        topups = await session.temporal.topups()
-        rows = topups.list(wanted, needs_review=True if needs_review else None)
-        await (_print_rows_as_json(rows) if json else _print_rows(rows))
-        return ExitCode.DONE
-
-    perform(ctx, act)
-
-
-async def _print_rows_as_json(rows: AsyncIterator[TopUpRow]) -> None:
-    while (row := await bounded(anext(rows, None))) is not None:
-        print_json(row)
-
-
-async def _print_rows(rows: AsyncIterator[TopUpRow]) -> None:
-    found: list[TopUpRow] = []
-    while (row := await bounded(anext(rows, None))) is not None:
-        found.append(row)
-    if not found:
-        note("no orders; `topup send --help` shows how to submit one")
-        return
-    out = console()
-    print_block(rows_table(found, out, datetime.now(UTC)), out)

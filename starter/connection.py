@@ -2,15 +2,19 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError
 
 from topups import TemporalUnreachable, TopUpError, TopUps, connect_temporal
+from topups.audits import Audits
+from topups.differences import AuditResult, AuditView
 from topups.namespace import SetupReport, set_up
+from topups.reconciling import Reconciliations, keep_schedule
 from topups.settings import ClientSettings
 
 CALL_SECONDS = 10.0
@@ -55,9 +59,45 @@ class Connection:
         settings = ClientSettings()
         return TopUps(await _connect(), settings)
 
+    async def books(self) -> "Books":
+        """Connect, for reconciliations and audits. Raises like `topups`."""
+        settings = ClientSettings()
+        return Books(await _connect(), settings.task_queue)
+
     async def set_up(self) -> SetupReport:
-        """Give the namespace what orders need. Raises TemporalUnreachable or the SDK's RPCError."""
-        return await bounded(set_up(await _connect()))
+        """Give the namespace what orders need, and the daily reconciliation.
+
+        Raises TemporalUnreachable or the SDK's RPCError.
+        """
+        settings, client = ClientSettings(), await _connect()
+        report = await bounded(set_up(client))
+        return report.model_copy(update={"schedule": await _scheduled(client, settings)})
+
+
+async def _scheduled(client: Client, settings: ClientSettings) -> str:
+    hour, days = settings.reconcile_hour, settings.reconcile_days
+    try:
+        await bounded(keep_schedule(client, settings.task_queue, hour=hour, days=days))
+    except RPCError as error:
+        # Orders need no schedule, and not every server gives one to everybody.
+        return f"not scheduled ({error.message}); run `topup reconcile` daily"
+    return f"daily at {hour:02}:00 UTC over the last {days:g} days"
+
+
+class Books(Reconciliations):
+    """What the commands of the books need, in one place."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        super().__init__(client, task_queue)
+        self._audits = Audits(client, task_queue)
+
+    def audits(self) -> AsyncIterator[AuditView]:
+        """Yield the open audits."""
+        return self._audits.all_open()
+
+    async def close_audit(self, ref: str, *, note: str, by: str) -> AuditResult:
+        """End an audit by a person's word. Raises NoSuchOrder, NotAllowed or NotConfirmed."""
+        return await self._audits.close(ref, note=note, by=by)
 
 
 async def _connect() -> Client:

@@ -1,6 +1,6 @@
 """How orders look on a terminal: one set of colours, one design of table, one page for one order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console, RenderableType
@@ -62,20 +62,37 @@ def table(*headers: str) -> Table:
     """The one design of a table: no frame, headers in bold; a text folds and is never cut."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for header in headers:
-        made.add_column(header, overflow="fold", justify="right" if header in {"AGE", "AMOUNT", "NEXT"} else "left")
+        made.add_column(
+            header, overflow="fold", justify="right" if header in {"AGE", "IN PHASE", "AMOUNT", "NEXT"} else "left"
+        )
     return made
 
 
-def rows_table(rows: Iterable[TopUpRow], to: Console, now: datetime) -> Table:
-    """The table of `topup list`."""
-    wide = to.width >= ROOM_FOR_NEXT
-    made = table("REF", "PHASE", "AGE", "REVIEW", *(("PLAN", "PHONE", "ACCEPTED") if wide else ()))
+def rows_table(rows: Iterable[TopUpRow], to: Console, now: datetime, whys: Mapping[str, str] | None = None) -> Table:
+    """The table of `topup list`. `whys`, by ref, take the room of what they say better."""
+    wide, has_plan = to.width >= ROOM_FOR_PLAN, to.width >= (ROOM_FOR_PLAN if whys else ROOM_FOR_NEXT)
+    headers = ["REF", "PHASE", *(("AGE",) if wide or not whys else ()), "IN PHASE", *(() if whys else ("REVIEW",))]
+    headers += [*(("PLAN", "PHONE") if has_plan else ()), *(("ACCEPTED",) if wide and not whys else ())]
+    made = table(*headers)
+    if whys:
+        made.add_column("WHY", overflow="fold", ratio=1)
     for row in rows:
-        age = span((now - row.accepted_at).total_seconds()) if row.accepted_at else ""
-        review = Text("needs review", "bold red") if row.needs_review else ""
-        more = (row.plan_code or "", f"…{row.phone_tail or ''}", moment(row.accepted_at)) if wide else ()
-        made.add_row(row.ref, phase_text(row.phase), age, review, *more)
+        cells: dict[str, RenderableType] = {
+            "REF": row.ref,
+            "PHASE": phase_text(row.phase),
+            "AGE": _ago(row.accepted_at, now),
+            "IN PHASE": _ago(row.phase_since, now),
+            "REVIEW": Text("needs review", "bold red") if row.needs_review else "",
+            "PLAN": row.plan_code or "",
+            "PHONE": f"…{row.phone_tail or ''}",
+            "ACCEPTED": moment(row.accepted_at),
+        }
+        made.add_row(*(cells[header] for header in headers), *((said(whys.get(row.ref, ""), to),) if whys else ()))
     return made
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return span((now - at).total_seconds()) if at else ""
 
 
 def views_table(views: Iterable[TopUpView], to: Console, now: datetime) -> Table:

@@ -15,6 +15,7 @@ from topups import (
     StillOpen,
     TemporalUnreachable,
 )
+from topups.reconciling import ReconciliationFailed
 
 
 class ExitCode(IntEnum):
@@ -47,6 +48,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode, str], ...] = (
         "see that Temporal runs at WHERE (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE), then run the same again",
     ),
     (OrderInterrupted, ExitCode.UNEXPECTED, "`topup list` shows the other orders"),
+    (ReconciliationFailed, ExitCode.UNEXPECTED, "nothing was changed; see the provider and the worker's log"),
     (SetupNeeded, ExitCode.UNEXPECTED, "then run the same again"),
 )
 

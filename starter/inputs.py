@@ -5,11 +5,13 @@ import os
 import re
 import socket
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from topups import InvalidTopUp, Phase, TopUpRequest
+from topups import InvalidTopUp, TopUpRequest
+from topups.differences import ReconcileInput
 from topups.models import Outcome, Ref
 
 WAIT_MAX_SECONDS = 604_800
@@ -17,6 +19,8 @@ NOTE_MAX = 500
 BY_MAX = 100
 # Python's int() would also take "1_000", " 5 " and digits of other scripts.
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
+# No order is older, and no later sum with times can overflow.
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _OPTIONS = {"plan_code": "--plan", "deliver_within": "--deliver-within"}
 _REF = TypeAdapter[str](Ref)
 
@@ -74,6 +78,40 @@ def _pairs(typed: Sequence[str], problems: dict[str, str]) -> dict[str, str]:
     return {} if "--metadata" in problems else pairs
 
 
+def window_of(*, days: str | None, since: str | None, until: str | None) -> ReconcileInput:
+    """Return what to compare. Raises InvalidTopUp."""
+    not_both("--days", days, "--since", since)
+    given: dict[str, Any] = {"since": _time("--since", since), "until": _time("--until", until), "by": _whoami()}
+    if days is not None:
+        given["days"] = _number(days)
+    try:
+        window = ReconcileInput(**given)
+    except ValidationError:
+        raise InvalidTopUp({"--days": "must be a whole number of days from 1 to 90"}) from None
+    now = datetime.now(UTC)
+    if window.until is not None and not _EARLIEST < window.until <= now:
+        raise InvalidTopUp({"--until": "must be a time that has passed"})
+    if window.since is not None and not _EARLIEST <= window.since < (window.until or now):
+        raise InvalidTopUp({"--since": "must be before --until, and neither in the future nor long ago"})
+    return window
+
+
+def not_both(one: str, first: object, other: str, second: object) -> None:
+    """Raise InvalidTopUp when two things were given that exclude each other."""
+    if first and second:
+        raise InvalidTopUp({one: f"can't be given together with {other}"})
+
+
+def _time(option: str, typed: str | None) -> datetime | None:
+    if typed is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        raise InvalidTopUp({option: "must be a time like 2026-11-23 or 2026-11-23T14:30 (UTC)"}) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def ref_of(typed: str) -> str:
     """Return a ref. Raises InvalidTopUp for what can't be one, so that nobody searches for it."""
     try:
@@ -105,15 +143,6 @@ def _whoami() -> str:
     except (KeyError, OSError):  # a container's user need not have a name
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
-
-
-def phase_of(typed: str | None) -> Phase | None:
-    """Return a phase, or None for all. Raises InvalidTopUp."""
-    if typed is None:
-        return None
-    if typed not in set(Phase):
-        raise InvalidTopUp({"--phase": f"must be one of {', '.join(Phase)}"})
-    return Phase(typed)
 
 
 def outcome_of(typed: str) -> Outcome:

@@ -15,6 +15,7 @@ from starter.connection import Connection, address
 from starter.exits import ExitCode, explain
 from starter.output import complain
 from topups import ActResult, Phase, TopUpRequest, TopUpRow, TopUpView
+from topups.differences import AuditResult, AuditView, ReconcileInput, Report
 from topups.models import Outcome
 from topups.namespace import SetupReport
 
@@ -42,25 +43,46 @@ class TopUpsPort(Protocol):
         self,
         phase: Phase | str | None = None,
         *,
+        plan_code: str | None = None,
+        phone_tail: str | None = None,
         needs_review: bool | None = None,
+        unchanged_since: datetime | None = None,
+        accepted_after: datetime | None = None,
+        accepted_before: datetime | None = None,
         finished_since: datetime | None = None,
         open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]: ...
+
+
+class BooksPort(Protocol):
+    """Reconciliations and audits, as `starter.connection.Books` gives them."""
+
+    async def start(self, given: ReconcileInput) -> str: ...
+    async def progress(self, reconcile: str) -> str | None: ...
+    async def report(self, reconcile: str) -> Report: ...
+    async def last(self) -> Report | None: ...
+    def audits(self) -> AsyncIterator[AuditView]: ...
+    async def close_audit(self, ref: str, *, note: str, by: str) -> AuditResult: ...
 
 
 class TemporalPort(Protocol):
     """Where the orders live."""
 
     async def topups(self) -> TopUpsPort: ...
+    async def books(self) -> BooksPort: ...
     async def set_up(self) -> SetupReport: ...
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the command. `tick`, seconds, is the pause between two looks of `watch` and `--wait`."""
+    """One run of the command. `tick`, seconds, is the pause between two looks of `watch` and `--wait`.
+
+    `sleep` waits between two orders of an act on many.
+    """
 
     temporal: TemporalPort = field(default_factory=Connection)
     tick: float = TICK_SECONDS
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 def session_of(ctx: typer.Context) -> Session:
@@ -73,7 +95,11 @@ Action = Callable[[Session], Awaitable[ExitCode]]
 
 
 def perform(
-    ctx: typer.Context, action: Action, *, ref: str | None = None, interrupted: str = "interrupted; nothing changed"
+    ctx: typer.Context,
+    action: Action,
+    *,
+    ref: str | None = None,
+    interrupted: str | Callable[[], str] = "interrupted; nothing changed",
 ) -> NoReturn:
     """Run a command's action to its exit code; expected errors become sentences on stderr.
 
@@ -82,14 +108,14 @@ def perform(
     raise typer.Exit(_perform(session_of(ctx), action, ref, interrupted))
 
 
-def _perform(session: Session, action: Action, ref: str | None, interrupted: str) -> ExitCode:
+def _perform(session: Session, action: Action, ref: str | None, interrupted: str | Callable[[], str]) -> ExitCode:
     async def act() -> ExitCode:
         return await action(session)
 
     try:
         return asyncio.run(act())
     except KeyboardInterrupt:
-        complain([interrupted])
+        complain([interrupted if isinstance(interrupted, str) else interrupted()])
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return hung_up()

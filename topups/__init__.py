@@ -11,6 +11,7 @@ result = await order.result(timeout=30)
 
 from topups.client import TopUps, connect_temporal
 from topups.errors import (
+    InvalidFilter,
     InvalidTopUp,
     KeysMissing,
     NoSuchOrder,
@@ -40,6 +41,7 @@ from topups.plugin import TopUpsPlugin
 __all__ = [
     "ActResult",
     "HoldReason",
+    "InvalidFilter",
     "InvalidTopUp",
     "KeysMissing",
     "NoSuchOrder",

@@ -1,10 +1,10 @@
 """The typed client: what a backend, the `topup` command and the tests use. It never calls the provider."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -12,22 +12,15 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes, tracing
-from topups.errors import RefConflict
+from topups.errors import NoSuchOrder, RefConflict
+from topups.filters import BROKEN_OFF, Filters
 from topups.handle import TopUpOrder, submission_of
 from topups.models import Phase, TopUpRequest, TopUpRow
 from topups.order import TopUpInput
 from topups.plugin import TopUpsPlugin
 from topups.settings import ClientSettings
-from topups.start import ID_PREFIX, WORKFLOW_TYPE, start, summary
+from topups.start import ID_PREFIX, start, summary
 from topups.temporal_errors import explained
-
-BROKEN_OFF = {
-    WorkflowExecutionStatus.TERMINATED: "Terminated",
-    WorkflowExecutionStatus.FAILED: "Failed",
-    WorkflowExecutionStatus.TIMED_OUT: "TimedOut",
-}
-
-RUNNING = " AND ExecutionStatus = 'Running'"
 
 
 async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:
@@ -79,7 +72,10 @@ class TopUps:
         return self.order(request.ref)
 
     async def _must_be_same(self, request: TopUpRequest) -> None:
-        known = await submission_of(await self.order(request.ref).describe())
+        try:
+            known = await submission_of(await self.order(request.ref).describe())
+        except NoSuchOrder as error:
+            raise RefConflict(f"{request.ref} can't be used: {error}") from error
         if known.environment != self.settings.environment:
             raise RefConflict(f"{request.ref} already belongs to a {known.environment} order")
         if not known.request.same_order(request):
@@ -92,20 +88,35 @@ class TopUps:
         self,
         phase: Phase | str | None = None,
         *,
+        plan_code: str | None = None,
+        phone_tail: str | None = None,
         needs_review: bool | None = None,
+        unchanged_since: datetime | None = None,
+        accepted_after: datetime | None = None,
+        accepted_before: datetime | None = None,
         finished_since: datetime | None = None,
         open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]:
-        """Yield orders from Temporal's visibility alone, newest first, open and finished.
+        """Yield orders from Temporal's visibility alone, newest first, open and finished; see `Filters`.
 
         Visibility follows an order by a second or so. An order whose run was broken off (terminated in Temporal) and
-        that nobody has reopened needs review, and is in its last phase.
+        that nobody has reopened needs review, and is in its last phase. Raises InvalidFilter.
         """
-        query = _query(phase, needs_review, finished_since)
-        if open_only:
-            query += RUNNING
+        filters = Filters.model_validate(
+            {
+                "phase": phase,
+                "plan_code": plan_code,
+                "phone_tail": phone_tail,
+                "needs_review": needs_review,
+                "unchanged_since": unchanged_since,
+                "accepted_after": accepted_after,
+                "accepted_before": accepted_before,
+                "finished_since": finished_since,
+                "open_only": open_only,
+            }
+        )
         with explained():
-            async for run in self.client.list_workflows(query):
+            async for run in self.client.list_workflows(filters.query()):
                 if run.status not in BROKEN_OFF:
                     yield _row(run.id, run.typed_search_attributes)
                 elif await self._is_newest(run):
@@ -114,7 +125,7 @@ class TopUps:
     async def must_be_readable(self) -> None:
         """Try to read the newest open order. Raises KeysMissing when it is encrypted with a key that isn't here."""
         with explained():
-            async for run in self.client.list_workflows(_query(None, None, None) + RUNNING, limit=1):
+            async for run in self.client.list_workflows(Filters(open_only=True).query(), limit=1):
                 await submission_of(run)
 
     async def _is_newest(self, run: WorkflowExecution) -> bool:
@@ -125,25 +136,6 @@ class TopUps:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise
-
-
-def _query(phase: Phase | str | None, needs_review: bool | None, finished_since: datetime | None) -> str:
-    terms = [f"WorkflowType = '{WORKFLOW_TYPE}'", "ExecutionStatus != 'ContinuedAsNew'"]
-    if phase is not None:
-        terms.append(f"{search_attributes.PHASE.name} = '{Phase(phase).value}'")
-    if needs_review is not None:
-        terms.append(_review(needs_review))
-    if finished_since is not None:
-        terms.append(f"CloseTime >= '{finished_since.astimezone(UTC).isoformat()}'")
-    return " AND ".join(terms)
-
-
-def _review(needed: bool) -> str:
-    attribute = search_attributes.NEEDS_REVIEW.name
-    broken_off = "(" + ", ".join(f"'{name}'" for name in BROKEN_OFF.values()) + ")"
-    if needed:
-        return f"({attribute} = true OR ExecutionStatus IN {broken_off})"
-    return f"({attribute} = false AND ExecutionStatus NOT IN {broken_off})"
 
 
 def _row(run_id: str, attributes: TypedSearchAttributes, *, broken_off: bool = False) -> TopUpRow:

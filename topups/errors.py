@@ -2,6 +2,7 @@
 
 TopUpError
 ├── InvalidTopUp       the order breaks a rule of syntax; nothing was started
+│   └── InvalidFilter  what a list shall show breaks one; nothing was asked
 ├── RefConflict        this ref already belongs to another order; nothing was started
 ├── NoSuchOrder        no order with this ref is known here
 ├── NotAllowed         the order's phase forbids what was asked; nothing changed
@@ -24,6 +25,10 @@ class InvalidTopUp(TopUpError):
     def __init__(self, problems: dict[str, str]) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{field}: {sentence}" for field, sentence in problems.items()))
+
+
+class InvalidFilter(InvalidTopUp):
+    """What a list shall show breaks a rule of syntax: a sentence for each field. Nothing was asked."""
 
 
 class RefConflict(TopUpError):

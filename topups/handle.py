@@ -24,7 +24,7 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
-from topups.errors import NotAllowed, NotConfirmed, OrderInterrupted, StillOpen, TemporalUnreachable
+from topups.errors import NoSuchOrder, NotAllowed, NotConfirmed, OrderInterrupted, StillOpen, TemporalUnreachable
 from topups.former import Former, former
 from topups.models import (
     ActResult,
@@ -39,7 +39,7 @@ from topups.models import (
 )
 from topups.order import Submission, TopUpInput
 from topups.settings import ClientSettings
-from topups.start import MEMO_KEY, start, workflow_id
+from topups.start import MEMO_KEY, WORKFLOW_TYPE, start, workflow_id
 from topups.temporal_errors import explained
 
 QUERY_TIMEOUT = timedelta(seconds=3)
@@ -83,7 +83,11 @@ class TopUpOrder:
     async def describe(self) -> WorkflowExecutionDescription:
         """Return Temporal's own description of the order's newest run."""
         with explained(ref=self.ref):
-            return await self._handle.describe()
+            described = await self._handle.describe()
+        if described.workflow_type != WORKFLOW_TYPE:
+            # `audit-1` as a ref has the id of the audit of order `1`.
+            raise NoSuchOrder(f"{described.id} is the audit of an order, and no order with ref {self.ref} is known")
+        return described
 
     async def result(self, timeout: float | None = None) -> TopUpResult:
         """Wait for the true end, `timeout` seconds at most.

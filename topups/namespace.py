@@ -1,5 +1,6 @@
 """What a Temporal namespace must have before it can hold orders, and how to give it that."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -11,45 +12,78 @@ from temporalio.api.operatorservice.v1 import (
 )
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
+from topups.errors import SetupNeeded
 from topups.models import Model
 from topups.search_attributes import REGISTRY
 from topups.temporal_errors import explained
 
 RETENTION = timedelta(days=90)
+_NOT_OURS_TO_DO = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED})
 
 
 class SetupReport(Model):
-    """What `set_up` did. `retention_days` as it is now; `retention_note` says why it could not be raised."""
+    """What `set_up` did. `retention_days` as it is now; `retention_note` says why it could not be raised.
+
+    `schedule` is when the daily reconciliation runs, in words.
+    """
 
     added: tuple[str, ...]
     retention_days: float
     retention_note: str | None = None
+    schedule: str | None = None
 
 
 async def missing_search_attributes(client: Client) -> list[str]:
     """Return the names from the registry that the namespace lacks."""
     with explained():
-        known = await client.operator_service.list_search_attributes(
+        known = await _search_attributes(client)
+    return [name for name in REGISTRY if name not in known]
+
+
+async def _search_attributes(client: Client) -> Collection[str]:
+    try:
+        listed = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace)
         )
-    return [name for name in REGISTRY if name not in known.custom_attributes]
+    except RPCError as error:
+        if error.status not in _NOT_OURS_TO_DO:
+            raise
+        # Temporal Cloud has no operator's service; a namespace itself says what its columns are called.
+        described = await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace)
+        )
+        return list(described.config.custom_search_attribute_aliases.values())
+    return list(listed.custom_attributes)
 
 
 async def set_up(client: Client) -> SetupReport:
     """Register the search attributes and raise the retention to 90 days; harmless when repeated.
 
-    Raises TemporalUnreachable.
+    Raises TemporalUnreachable, and SetupNeeded where somebody else must register them, as in Temporal Cloud.
     """
     missing = await missing_search_attributes(client)
     if missing:
-        types = {name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{REGISTRY[name].upper()}") for name in missing}
+        await _add(client, missing)
+    days, note = await _raise_retention(client)
+    return SetupReport(added=tuple(missing), retention_days=days, retention_note=note)
+
+
+async def _add(client: Client, missing: list[str]) -> None:
+    types = {name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{REGISTRY[name].upper()}") for name in missing}
+    try:
         await client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
         )
-    days, note = await _raise_retention(client)
-    return SetupReport(added=tuple(missing), retention_days=days, retention_note=note)
+    except RPCError as error:
+        if error.status not in _NOT_OURS_TO_DO:
+            raise
+        wanted = ", ".join(f"{name} ({REGISTRY[name]})" for name in missing)
+        raise SetupNeeded(
+            f"these credentials may not add search attributes ({error.message}): add {wanted} "
+            "in Temporal Cloud's UI or with an administrator's key, then run `topup setup` again"
+        ) from error
 
 
 async def _raise_retention(client: Client) -> tuple[float, str | None]:

@@ -13,6 +13,8 @@ from topups.order import DELIVER_WITHIN_DEFAULT
 from topups.policy import LAST_LOOKUP_MIN_SECONDS, LOOKUP_WAITS_MIN, MAX_RESENDS_MAX, Policy
 
 TASK_QUEUE = "topups"
+# Of the daily reconciliation: at which hour (UTC), and how many days back, so that late settlements are seen.
+RECONCILE_HOUR, RECONCILE_DAYS = 2, 3.0
 PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
 
 
@@ -30,7 +32,7 @@ Address = Annotated[str, AfterValidator(_listenable)]
 class ClientSettings(BaseSettings):
     """What a backend that submits orders needs to know.
 
-    Each field is the variable of the same name in capitals; `deliver_within` in seconds.
+    Each field is the variable of the same name in capitals; `deliver_within` in seconds, `reconcile_…` is for `setup`.
     """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
@@ -43,6 +45,8 @@ class ClientSettings(BaseSettings):
         ge=DELIVER_WITHIN_MIN,
         le=DELIVER_WITHIN_MAX,
     )
+    reconcile_hour: int = Field(default=RECONCILE_HOUR, validation_alias="TOPUPS_RECONCILE_HOUR", ge=0, le=23)
+    reconcile_days: float = Field(default=RECONCILE_DAYS, validation_alias="TOPUPS_RECONCILE_DAYS", gt=0, le=90)
 
 
 class WorkerSettings(ClientSettings):

@@ -1,5 +1,7 @@
-"""One workflow per file; what they decide is in `topups.lifecycle`."""
+"""One workflow per file; what they decide is in `topups.lifecycle` and `topups.reconciliation`."""
 
+from workflows.audit import TopUpAudit
+from workflows.reconcile import Reconcile
 from workflows.topup import TopUp
 
-__all__ = ["TopUp"]
+__all__ = ["Reconcile", "TopUp", "TopUpAudit"]

@@ -10,17 +10,21 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities import Ask, ClockActivities, PolicyActivities, ProviderActivities
     from topups import lifecycle, people, search_attributes
+    from topups.audits import audit_attributes, audit_id, audit_summary
+    from topups.differences import AuditInput, OurOrder
     from topups.models import ActResult, Cancel, Recheck, Resolve, TopUpResult, TopUpView
     from topups.observations import InDoubt, NoAnswer, Observation
     from topups.order import Order, TopUpInput, accepted
     from topups.policy import Policy
+    from topups.start import TASK_TIMEOUT
     from workflows import story
+    from workflows.audit import TopUpAudit
     from workflows.clock import Clock
 
 # Every request is tried once: whether to try again is a decision about money, not about transport.
@@ -56,7 +60,7 @@ class TopUp:
         )
         # Asked at the very start: later a run past the last task could get another answer than its replay.
         self._clock = Clock(self._order.deliver_by, by_timers=workflow.patched("clock-by-timers"))
-        self._late_is_looked_up = workflow.patched("late-is-looked-up")
+        self._late_is_looked_up = self._audits = workflow.patched("late-looks-and-audits")
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
@@ -85,7 +89,30 @@ class TopUp:
             await self._go_on()
             # After a step, never before: a run that did nothing would begin the next one for ever.
             if workflow.all_handlers_finished() and (self._order.final or self._history_is_long()):
-                return
+                break
+        if self._audits and self._order.resolved_by is not None:
+            await self._open_audit()
+
+    async def _open_audit(self) -> None:
+        """Let somebody watch whether the provider comes to say what the person said; this run is over now."""
+        order = OurOrder.of(self._order.view())
+        given = AuditInput(order=order, why=f"resolved: {self._order.resolved_note}", by=self._order.resolved_by or "")
+        try:
+            # Part of the shielded task, and only the start is awaited: the order's end never hangs on the audit.
+            await workflow.start_child_workflow(
+                TopUpAudit.run,
+                given,
+                id=audit_id(order.ref),
+                task_timeout=TASK_TIMEOUT,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                # Another order's id may be just that; it is never taken over.
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=audit_attributes(order, needs_review=False),
+                static_summary=audit_summary(given),
+            )
+        except (WorkflowAlreadyStartedError, ChildWorkflowError) as error:
+            workflow.logger.warning("No new audit of %s: %s", order.ref, type(error).__name__)
 
     async def _go_on(self) -> None:
         step = lifecycle.next_step(self._order, self._clock.now())

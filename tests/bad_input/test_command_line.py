@@ -20,7 +20,21 @@ from tests.bad_input.garbage import PHONE, many, numbers, shows_a_number, texts
 from tests.starter.fakes import Answer, FakeOrder, FakeTemporal, FakeTopUps, view
 from topups import NotAllowed, Phase, TopUpRow
 
-COMMANDS = ["send", "status", "watch", "list", "recheck", "cancel", "resolve", "reopen", "setup", "demo"]
+COMMANDS = [
+    "send",
+    "status",
+    "watch",
+    "list",
+    "recheck",
+    "cancel",
+    "resolve",
+    "reopen",
+    "setup",
+    "demo",
+    "reconcile",
+    "audits",
+    "close-audit",
+]
 OPTIONS = {
     "--ref": "order-1",
     "--plan": "PREPAID_DJEZZY",
@@ -34,8 +48,36 @@ OPTIONS = {
     "--as": "FULFILLED",
     "--by": "fatima",
     "--phase": "PENDING",
+    "--tail": "567",
+    "--older-than": "2h",
+    "--accepted-after": "yesterday",
+    "--accepted-before": "2026-11-24",
+    "--ended-after": "today",
+    "--limit": "5",
+    "--per-minute": "60",
+    "--days": "3",
+    "--since": "2026-01-01",
+    "--until": "2026-01-08",
 }
-FLAGS = ["--json", "--needs-review", "--keep", "--help", "-h", "--version", "--", "-", "--bogus", "-x", "--ref="]
+FLAGS = [
+    "--json",
+    "--needs-review",
+    "--open",
+    "--why",
+    "--query",
+    "--dry-run",
+    "--yes",
+    "--last",
+    "--keep",
+    "--help",
+    "-h",
+    "--version",
+    "--",
+    "-",
+    "--bogus",
+    "-x",
+    "--ref=",
+]
 # UNEXPECTED is none of them: it would be a bug.
 EXPECTED = set(ExitCode) - {ExitCode.UNEXPECTED, ExitCode.UNREACHABLE, ExitCode.INTERRUPTED}
 
@@ -62,7 +104,12 @@ class _Orders(FakeTopUps):
         self,
         phase: Phase | str | None = None,
         *,
+        plan_code: str | None = None,
+        phone_tail: str | None = None,
         needs_review: bool | None = None,
+        unchanged_since: datetime | None = None,
+        accepted_after: datetime | None = None,
+        accepted_before: datetime | None = None,
         finished_since: datetime | None = None,
         open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]:

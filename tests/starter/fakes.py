@@ -1,5 +1,6 @@
 """Stand-ins at the command's ports: orders that live in memory and follow a script."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from topups import (
     TopUpRow,
     TopUpView,
 )
+from topups.differences import AuditResult, AuditView, ReconcileInput, Report
 from topups.models import Outcome
 from topups.namespace import SetupReport
 
@@ -98,12 +100,14 @@ class FakeTopUps:
     submitted: list[TopUpRequest] = field(default_factory=list)
     acts: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    broken_off: set[str] = field(default_factory=set)
     refusal: Exception | None = None
+    refusals: dict[str, Exception] = field(default_factory=dict)
     taken: bool = True
 
     def order(self, ref: str) -> FakeOrder:
         steps: list[Step] = self.scripts.get(ref) or [NoSuchOrder(f"no order with ref {ref} is known here")]
-        return FakeOrder(ref, steps, self.acts, self.refusal, self.taken)
+        return FakeOrder(ref, steps, self.acts, self.refusals.get(ref, self.refusal), self.taken)
 
     async def submit(self, request: TopUpRequest) -> FakeOrder:
         if any(request.ref == known.ref and not request.same_order(known) for known in self.submitted):
@@ -115,15 +119,69 @@ class FakeTopUps:
         self,
         phase: Phase | str | None = None,
         *,
+        plan_code: str | None = None,
+        phone_tail: str | None = None,
         needs_review: bool | None = None,
+        unchanged_since: datetime | None = None,
+        accepted_after: datetime | None = None,
+        accepted_before: datetime | None = None,
         finished_since: datetime | None = None,
         open_only: bool = False,
     ) -> AsyncIterator[TopUpRow]:
-        self.asked.append({"phase": phase, "needs_review": needs_review, "finished_since": finished_since})
+        asked = {name: value for name, value in locals().items() if name != "self" and value not in {None, False}}
+        self.asked.append(asked)
         for found in self.rows:
-            listed = (finished_since is None or found.phase.final) and not (open_only and found.phase.final)
-            if listed and phase in {None, found.phase} and needs_review in {None, found.needs_review}:
+            listed = (finished_since is None or found.phase.final) and not (open_only and found.ref in self.closed)
+            equal: list[tuple[object, object]] = [(phase, found.phase), (plan_code, found.plan_code)]
+            equal += [(phone_tail, found.phone_tail), (needs_review, found.needs_review)]
+            if listed and all(wanted in {None, value} for wanted, value in equal):
                 yield found
+
+    @property
+    def closed(self) -> set[str]:
+        """Refs of the rows that have no open run: ended, or broken off."""
+        return {row.ref for row in self.rows if row.phase.final} | self.broken_off
+
+
+@dataclass
+class FakeBooks:
+    """Reconciliations and audits in memory. `steps` is what is under way, one look after the other."""
+
+    found: Report | None = field(default_factory=lambda: Report(since=BEGAN, until=BEGAN, environment="sandbox"))
+    steps: list[str | Exception] = field(default_factory=list)
+    open_audits: list[AuditView] = field(default_factory=list)
+    trouble: Exception | None = None
+    started: list[ReconcileInput] = field(default_factory=list)
+    closed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def start(self, given: ReconcileInput) -> str:
+        self.started.append(given)
+        return "topup-reconcile-now"
+
+    async def progress(self, reconcile: str) -> str | None:
+        step = self.steps.pop(0) if self.steps else None
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def report(self, reconcile: str) -> Report:
+        if self.trouble is not None:
+            raise self.trouble
+        assert self.found is not None
+        return self.found
+
+    async def last(self) -> Report | None:
+        return self.found
+
+    async def audits(self) -> AsyncIterator[AuditView]:
+        for view in self.open_audits:
+            yield view
+
+    async def close_audit(self, ref: str, *, note: str, by: str) -> AuditResult:
+        if self.trouble is not None:
+            raise self.trouble
+        self.closed.append((ref, note, by))
+        return AuditResult(ref=ref, opened_at=BEGAN, why="", by=by, ours="REFUNDED", agreed=False)
 
 
 @dataclass
@@ -131,6 +189,7 @@ class FakeTemporal:
     """A namespace that holds the fake orders, or an error instead of it."""
 
     orders: FakeTopUps = field(default_factory=FakeTopUps)
+    book: FakeBooks = field(default_factory=FakeBooks)
     trouble: BaseException | None = None
     report: SetupReport = field(default_factory=lambda: SetupReport(added=("TopUpPhase",), retention_days=90))
 
@@ -138,6 +197,11 @@ class FakeTemporal:
         if self.trouble is not None:
             raise self.trouble
         return self.orders
+
+    async def books(self) -> FakeBooks:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.book
 
     async def set_up(self) -> SetupReport:
         if self.trouble is not None:
@@ -176,15 +240,27 @@ class Desk:
 
     capsys: pytest.CaptureFixture[str]
     temporal: FakeTemporal = field(default_factory=FakeTemporal)
+    slept: list[float] = field(default_factory=list)
+    never: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def orders(self) -> FakeTopUps:
         return self.temporal.orders
 
+    @property
+    def books(self) -> FakeBooks:
+        return self.temporal.book
+
     def __call__(self, *argv: str) -> Answer:
-        code = run(argv, Session(self.temporal, tick=0.001))
+        code = run(argv, Session(self.temporal, tick=0.001, sleep=self._sleep))
         caught = self.capsys.readouterr()
         return Answer(code, caught.out, caught.err)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        # Long enough for what was begun before to end, short enough for a test.
+        for _ in range(20):
+            await asyncio.sleep(0)
 
 
 def steps(*phases: Phase, ref: str = "order-1", **more: Any) -> Iterator[TopUpView]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from topups import TopUps, handle
 
 pytestmark = pytest.mark.timeout(60)
 START_SECONDS = 20
+DESK = Path(__file__).parents[2] / "docs" / "desk.md"
 TEMPORAL = shutil.which("temporal", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
@@ -160,6 +162,29 @@ def test_a_terminated_run_is_named_and_reopened_once(topup: Cli) -> None:
     assert topup("reopen", "broken", "--note", "again").code == 9
 
 
+def _listed(topup: Cli, *filters: str, refs: set[str]) -> None:
+    """Wait until the list shows just these; it follows the orders by a moment."""
+    deadline = time.monotonic() + 10
+    while (found := {row["ref"] for row in topup("list", *filters, "--json").json_lines}) != refs:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_many_orders_are_rechecked_without_a_worker_and_resolved_only_with_one(topup: Cli) -> None:
+    many = ["--phase", "CONFIRMING", "--plan", "PREPAID_DJEZZY", "--tail", "999", "--accepted-after", "1h"]
+    for ref in ("many-1", "many-2"):
+        topup("send", "--ref", ref, "--plan", "PREPAID_DJEZZY", "--phone", "0771234999", "--amount", "500")
+        _terminate(ref)
+        assert topup("reopen", ref, "--note", "by mistake").code == 0
+    _listed(topup, *many, refs={"many-1", "many-2"})
+    _listed(topup, *many, "--older-than", "1d", refs=set())
+    quick = ["--yes", "--json", "--per-minute", "120"]
+    answer = topup("recheck", *many, *quick)
+    assert (answer.code, [line["outcome"] for line in answer.json_lines]) == (0, ["done"] * 2)
+    answer = topup("resolve", *many, *quick, "--as", "FULFILLED", "--note", "seen")
+    assert (answer.code, [line["outcome"] for line in answer.json_lines]) == (8, ["no_worker"] * 2)
+
+
 def test_the_list_shows_orders_that_no_worker_has_seen(topup: Cli) -> None:
     topup(*_send("listed"))
     deadline = time.monotonic() + 10
@@ -167,6 +192,14 @@ def test_the_list_shows_orders_that_no_worker_has_seen(topup: Cli) -> None:
         assert time.monotonic() < deadline, "visibility never showed the order"
         time.sleep(0.1)
     assert (rows[0]["phase"], rows[0]["phone_tail"]) == ("ACCEPTED", "567")
+
+
+@pytest.mark.parametrize("query", re.findall(r"^```sql\n(.+?)\n```$", DESK.read_text(), re.DOTALL | re.MULTILINE))
+def test_every_query_of_the_desk_is_understood(topup: Cli, query: str) -> None:
+    async def count() -> int:
+        return (await (await TopUps.connect()).client.count_workflows(query)).count
+
+    assert asyncio.run(count()) >= 0
 
 
 def test_setup_is_harmless_when_repeated(topup: Cli) -> None:

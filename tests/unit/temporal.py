@@ -39,6 +39,7 @@ class FakeRun:
     updated: Any = None
     words: list[tuple[str, Any, str | None]] = field(default_factory=list)
     run_id: str = "run-1"
+    workflow_type: str = "TopUp"
     history: list[HistoryEvent] | RPCError = field(default_factory=list)
 
     @property

@@ -100,11 +100,6 @@ async def test_a_list_asks_for_what_was_asked_and_never_for_old_runs(temporal: F
     ]
 
 
-async def test_a_phase_that_does_not_exist_is_no_part_of_a_query(temporal: FakeTemporal) -> None:
-    with pytest.raises(ValueError, match="DONE"):
-        _ = [row async for row in temporal.topups().list("DONE' OR TopUpPhase != '")]
-
-
 def test_the_line_in_temporals_lists_has_no_whole_number() -> None:
     assert summary(request()) == "500 DZD PREPAID_DJEZZY to 077•••••67"
     assert summary(request(amount=None)) == "PREPAID_DJEZZY to 077•••••67"

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCStatusCode
 
 from tests.unit.temporal import rpc_error
+from topups.errors import SetupNeeded
 from topups.namespace import missing_search_attributes, set_up
 from topups.search_attributes import REGISTRY
 
@@ -27,6 +28,7 @@ class FakeNamespace:
     known: dict[str, int] = field(default_factory=dict)
     kept: timedelta = timedelta(days=1)
     fixed: bool = False
+    cloud: bool = False
     namespace: str = "default"
     changes: int = 0
 
@@ -39,19 +41,25 @@ class FakeNamespace:
         return self
 
     async def list_search_attributes(self, _: Any) -> ListSearchAttributesResponse:
+        if self.cloud:
+            raise rpc_error(RPCStatusCode.UNIMPLEMENTED, "no operator's service")
         response = ListSearchAttributesResponse()
         for name in self.known:
             response.custom_attributes[name] = KEYWORD
         return response
 
     async def add_search_attributes(self, request: AddSearchAttributesRequest) -> None:
+        if self.cloud:
+            raise rpc_error(RPCStatusCode.PERMISSION_DENIED, "not yours")
         self.changes += 1
         self.known |= request.search_attributes
 
     async def describe_namespace(self, _: Any) -> DescribeNamespaceResponse:
         kept = Duration()
         kept.FromTimedelta(self.kept)
-        return DescribeNamespaceResponse(config=NamespaceConfig(workflow_execution_retention_ttl=kept))
+        aliases = {f"Keyword{number:02}": name for number, name in enumerate(self.known)}
+        config = NamespaceConfig(workflow_execution_retention_ttl=kept, custom_search_attribute_aliases=aliases)
+        return DescribeNamespaceResponse(config=config)
 
     async def update_namespace(self, request: UpdateNamespaceRequest) -> None:
         if self.fixed:
@@ -97,3 +105,15 @@ async def test_a_retention_that_can_not_be_raised_is_said_and_is_no_failure(name
     report = await set_up(namespace.client())
     assert report.retention_days == 1
     assert "not yours" in (report.retention_note or "")
+
+
+async def test_where_only_the_cloud_adds_attributes_it_is_said_which_and_how(namespace: FakeNamespace) -> None:
+    namespace.cloud = True
+    with pytest.raises(SetupNeeded, match=r"TopUpPhase \(Keyword\).*TopUpNeedsReview \(Bool\).*Temporal Cloud"):
+        await set_up(namespace.client())
+
+
+async def test_in_the_cloud_a_namespace_that_has_them_is_ready(namespace: FakeNamespace) -> None:
+    namespace.cloud, namespace.known = True, dict.fromkeys(REGISTRY, KEYWORD)
+    assert await missing_search_attributes(namespace.client()) == []
+    assert (await set_up(namespace.client())).added == ()

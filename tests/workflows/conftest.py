@@ -10,7 +10,7 @@ from tests.workflows.provider import ScriptedProvider
 from tests.workflows.stage import Stage
 from topups import TopUps
 from topups.settings import TASK_QUEUE, ClientSettings
-from workflows import TopUp
+from workflows import TopUp, TopUpAudit
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def stage(env: WorkflowEnvironment, provider: ScriptedProvider) -> AsyncIt
     if not env.supports_time_skipping_v1:
         skipper = TimeSkipper(env.client, config=TimeSkippingConfig(enabled=False))
     topups = TopUps(skipper.client if skipper else env.client, ClientSettings())
-    async with Worker(env.client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=provider.activities):
+    async with Worker(env.client, task_queue=TASK_QUEUE, workflows=[TopUp, TopUpAudit], activities=provider.activities):
         yield Stage(env, provider, topups, skipper)
 
 

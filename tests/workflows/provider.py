@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import Ask
+from topups.differences import AuditInput, Look
 from topups.observations import (
     Accepted,
     CheckAnswer,
@@ -74,6 +75,8 @@ class ScriptedProvider:
     asked: list[Asked] = field(default_factory=list)
     scripts: dict[tuple[str, str | None], list[Step]] = field(default_factory=dict)
     ahead: timedelta = timedelta()
+    shown: list[tuple[Record, ...] | Exception] = field(default_factory=lambda: [()])
+    looked: list[datetime] = field(default_factory=list)
 
     def follow(self, name: str, *steps: Step, ref: str | None = None) -> None:
         """Give an activity its script, for one order or for all that have none of their own."""
@@ -100,7 +103,7 @@ class ScriptedProvider:
     @property
     def activities(self) -> list[Callable[..., Any]]:
         """What a worker registers."""
-        return [self.read_policy, self.read_clock, self.prepare, self.send, self.look_up, self.check]
+        return [*(self.read_policy, self.read_clock), *(self.prepare, self.send, self.look_up, self.check, self.look)]
 
     @activity.defn
     async def read_policy(self) -> Policy:
@@ -130,6 +133,15 @@ class ScriptedProvider:
     async def check(self, ask: Ask) -> CheckAnswer:
         answer: CheckAnswer = await self._next("check", ask, says("FULFILLED"))
         return answer
+
+    @activity.defn
+    async def look(self, asked: AuditInput) -> Look:
+        """An audit's look; each step of its script is what the provider shows then."""
+        self.looked.append(activity.info().started_time)
+        shown = self.shown.pop(0) if len(self.shown) > 1 else self.shown[0]
+        if isinstance(shown, Exception):
+            raise shown
+        return Look(account=ACCOUNT, records=shown)
 
     async def _next(self, name: str, ask: Ask, otherwise: Any) -> Any:
         self.asked.append(Asked(name, activity.info().started_time, ask))

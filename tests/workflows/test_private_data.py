@@ -14,9 +14,10 @@ from temporalio.worker import Worker
 from tests.workflows.provider import ScriptedProvider, says
 from tests.workflows.stage import Stage, rows_of
 from topups import KeysMissing, NotAllowed, Phase, TopUpRequest, TopUps, TopUpsPlugin
+from topups.audits import audit_id
 from topups.encryption import Keys
 from topups.settings import TASK_QUEUE, ClientSettings
-from workflows import TopUp
+from workflows import TopUp, TopUpAudit
 
 KEYS = Keys({"2026-11": b"k" * 32})
 ROTATED = Keys({"2026-12": b"n" * 32, "2026-11": b"k" * 32})
@@ -35,7 +36,7 @@ def topups(env: WorkflowEnvironment, keys: Keys) -> TopUps:
 async def stage(local_env: WorkflowEnvironment, provider: ScriptedProvider) -> AsyncIterator[Stage]:
     client = connected(local_env, KEYS)
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    async with Worker(client, task_queue=TASK_QUEUE, workflows=[TopUp], activities=provider.activities):
+    async with Worker(client, task_queue=TASK_QUEUE, workflows=[TopUp, TopUpAudit], activities=provider.activities):
         yield Stage(local_env, provider, TopUps(skipper.client, ClientSettings()), skipper)
 
 
@@ -72,6 +73,22 @@ async def test_no_number_message_or_customer_can_be_read_in_an_orders_history(st
     assert [private for private in (PHONE, MASKED, MESSAGE, CUSTOMER, "Benali") if private in kept] == []
     assert "was not understood" not in kept
     assert "binary/encrypted" in kept
+
+
+async def test_no_number_or_note_can_be_read_in_the_history_of_an_orders_audit(stage: Stage) -> None:
+    stage.provider.follow("check", says("UNKNOWN_ERROR"), ref="private")
+    order = await stage.submit(ref="private", phone=PHONE)
+    await stage.until(order, Phase.PENDING)
+    await stage.later(6, "private")
+    await stage.until(order, Phase.UNKNOWN_ERROR)
+    await stage.later(6, "private")
+    assert (await order.resolve("REFUNDED", note=f"{CUSTOMER} came by", by="fatima")).taken
+    await order.result(timeout=30)
+    audit = stage.topups.client.get_workflow_handle(audit_id("private"))
+    for handle in (stage.handle_of("private"), audit):
+        kept = "\n".join(_readable(json.loads((await handle.fetch_history()).to_json())))
+        assert [private for private in (PHONE, MASKED, "Benali") if private in kept] == []
+    assert "Benali" not in str((await audit.describe()).raw_description)
 
 
 async def test_without_keys_the_same_history_can_be_read(local_env: WorkflowEnvironment, stage: Stage) -> None:
