@@ -18,6 +18,7 @@ NAMES = {
     "TopUpNoWorker",
 }
 RULES = yaml.safe_load((OBSERVE / "alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+BOARD = json.loads((OBSERVE / "grafana/dashboards/topups.json").read_text(encoding="utf-8"))
 TESTS = yaml.safe_load((OBSERVE / "alerts.test.yml").read_text(encoding="utf-8"))["tests"]
 
 needs_promtool = pytest.mark.skipif(
@@ -48,6 +49,7 @@ def test_every_alert_has_the_name_and_the_page_that_people_know() -> None:
     for rule in RULES:
         assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
 
 
 def test_each_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() -> None:
@@ -56,10 +58,18 @@ def test_each_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() 
     assert {case["alertname"] for case in cases if not case.get("exp_alerts")} == NAMES
 
 
+@needs_promtool
+def test_every_question_of_the_dashboard_is_one_that_prometheus_understands(tmp_path: Path) -> None:
+    questions = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
+    rules = [{"record": f"dashboard:{number}", "expr": question} for number, question in enumerate(questions)]
+    file = tmp_path / "dashboard.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+    assert f"{len(questions)} rules found" in promtool("check", "rules", str(file))
+
+
 def test_the_dashboard_is_what_grafana_provisions() -> None:
-    board = json.loads((OBSERVE / "grafana/dashboards/topups.json").read_text(encoding="utf-8"))
     [source] = yaml.safe_load((OBSERVE / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
-    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
-    for panel in board["panels"]:
+    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+    for panel in BOARD["panels"]:
         assert panel["datasource"]["uid"] == source["uid"]
         assert all(target["expr"] for target in panel["targets"])
