@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400
 KEY = base64.b64encode(b"k" * 32).decode()
 TOKEN = "the-token-of-the-codec-server"
 SECRETS = {
-    "postgres_password": "a password; with 'signs'",
+    "postgres_password": "a-password;with'$signs&more",
     "oneclickdz_access_token": "sandbox-key",
     "topups_encryption_keys": f"2026-11:{KEY}",
     "topups_codec_token": TOKEN,
