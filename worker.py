@@ -29,6 +29,7 @@ from oneclickdz import (
     StaticToken,
     WrongEnvironment,
 )
+from topups import tracing
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
@@ -161,7 +162,7 @@ async def _wake_held(topups: TopUps) -> None:
 async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises WrongSetting, SetupNeeded, or whatever the worker died of."""
     stopping = asyncio.create_task(stop.wait())
-    async with Watch(settings, policy) as watch, provider_client(settings, watch.metrics) as provider:
+    async with Watch(settings, policy) as watch, provider_client(settings, watch.observer) as provider:
         connecting = asyncio.create_task(connect(watch.runtime))
         if await _first({stopping, connecting}) is stopping:
             connecting.cancel()
@@ -228,6 +229,8 @@ def main() -> int:
     except Exception:
         log.exception("The worker died")
         return 1
+    finally:
+        tracing.flush()
     log.info("Stopped")
     return 0
 

@@ -8,6 +8,7 @@ import binascii
 import hmac
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 import uvicorn
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
@@ -23,6 +24,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from topups import KeysMissing, SetupNeeded
 from topups.encryption import VARIABLE, EncryptedPayloads, Keys
+from topups.secrets import secret
 
 BODY_MAX_BYTES = 16 * 1024 * 1024
 TOKEN_MIN = 16
@@ -30,21 +32,23 @@ CODEC_VARIABLE = "TOPUPS_CODEC_TOKEN"
 
 
 class CodecSettings(BaseSettings):
-    """`TOPUPS_CODEC_TOKEN`: what an operator gives as bearer token, or as password in the browser."""
+    """`TOPUPS_CODEC_TOKEN`, or a file with it: an operator's bearer token, or password in the browser."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     token: SecretStr | None = Field(default=None, validation_alias=CODEC_VARIABLE)
+    token_file: Path | None = Field(default=None, validation_alias=f"{CODEC_VARIABLE}_FILE")
 
 
 def given() -> tuple[Keys, str]:
     """Return keys and token from the environment. Raises SetupNeeded where one is missing."""
-    keys, token = Keys.from_environment(), CodecSettings().token
+    keys, settings = Keys.from_environment(), CodecSettings()
+    token = secret(CODEC_VARIABLE, settings.token, settings.token_file)
     if keys.first is None:
         raise SetupNeeded(f"there is nothing to decrypt with: set {VARIABLE}=id:base64")
-    if token is None or len(token.get_secret_value()) < TOKEN_MIN:
+    if len(token) < TOKEN_MIN:
         raise SetupNeeded(f"set {CODEC_VARIABLE} to a secret of at least {TOKEN_MIN} characters: it opens private data")
-    return keys, token.get_secret_value()
+    return keys, token
 
 
 def create_app(keys: Keys, token: str, ui: Sequence[str]) -> Starlette:

@@ -11,7 +11,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
-from topups import search_attributes
+from topups import search_attributes, tracing
 from topups.errors import NoSuchOrder, RefConflict
 from topups.filters import BROKEN_OFF, Filters
 from topups.handle import TopUpOrder, submission_of
@@ -26,14 +26,14 @@ from topups.temporal_errors import explained
 async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:
     """Connect as `TEMPORAL_*` variables or a profile say; localhost:7233 when nothing does.
 
-    Raises TemporalUnreachable.
+    Raises TemporalUnreachable, or SetupNeeded for encryption keys or traces that can't be had.
     """
     config: dict[str, Any] = {"target_host": "localhost:7233"}
     with explained(address=config["target_host"]):
         config |= ClientConfig.load_client_connect_config()
     config |= overrides
     with explained(address=config["target_host"]):
-        return await Client.connect(**config, plugins=[TopUpsPlugin()], runtime=runtime)
+        return await Client.connect(**config, plugins=[TopUpsPlugin(), *tracing.plugins()], runtime=runtime)
 
 
 class TopUps:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, EncodingPayloadConverter, PayloadCodec
 
 from topups.errors import KeysMissing, SetupNeeded
+from topups.secrets import secret
 
 VARIABLE = "TOPUPS_ENCRYPTION_KEYS"
 ENCODING, CIPHER = b"binary/encrypted", b"AES-256-GCM"
@@ -32,11 +34,12 @@ _MAKE_ONE = "make one with `openssl rand -base64 32`"
 
 
 class EncryptionSettings(BaseSettings):
-    """`TOPUPS_ENCRYPTION_KEYS=id:base64[,id:base64]`: the first encrypts, all decrypt."""
+    """`TOPUPS_ENCRYPTION_KEYS=id:base64[,id:base64]`: the first encrypts, all decrypt. Or a file with that text."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     keys: SecretStr | None = Field(default=None, validation_alias=VARIABLE)
+    keys_file: Path | None = Field(default=None, validation_alias=f"{VARIABLE}_FILE")
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,9 +62,9 @@ class Keys:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read `TOPUPS_ENCRYPTION_KEYS`. Raises SetupNeeded."""
-        given = EncryptionSettings().keys
-        return cls.parse(given.get_secret_value() if given else "")
+        """Read `TOPUPS_ENCRYPTION_KEYS` or the file of `TOPUPS_ENCRYPTION_KEYS_FILE`. Raises SetupNeeded."""
+        given = EncryptionSettings()
+        return cls.parse(secret(VARIABLE, given.keys, given.keys_file))
 
     @property
     def first(self) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any, Self
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from oneclickdz import Exchange, Observer
+from topups import tracing
 from topups.census import TemporalVisibility
 from topups.policy import Policy
 from topups.settings import WorkerSettings
@@ -33,7 +35,7 @@ PULSE_TIMEOUT = timedelta(seconds=5)
 class Watch:
     """A context around a worker. Entering it raises SetupNeeded when an address can't be listened on.
 
-    `metrics` is the observer of the provider's client and the watcher of the activities; `runtime` is the client's.
+    `observer` is for the provider's client, `metrics` watches the activities, `runtime` is for Temporal's client.
     """
 
     def __init__(self, settings: WorkerSettings, policy: Policy) -> None:
@@ -42,6 +44,7 @@ class Watch:
         self.health = Health()
         self.runtime = worker_runtime(settings.metrics_address)
         self.metrics = Metrics(self.runtime.metric_meter)
+        self.observer = Observers(self.metrics, *_spans())
         self._rounds: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
 
@@ -88,3 +91,26 @@ class Watch:
 
     def _round(self, seconds: float, looker: Pulse | Counting | Balances) -> None:
         self._rounds.append(asyncio.create_task(every(seconds, looker.look)))
+
+
+class Observers:
+    """Several observers of the provider's client as one."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def exchanged(self, exchange: Exchange) -> None:
+        """A request ended."""
+        for observer in self._observers:
+            observer.exchanged(exchange)
+
+    def waited(self, kind: str, seconds: float, *, in_vain: bool) -> None:
+        """A request waited for its place in the rate window."""
+        for observer in self._observers:
+            observer.waited(kind, seconds, in_vain=in_vain)
+
+
+def _spans() -> list[Observer]:
+    if not tracing.is_on():
+        return []
+    return [tracing.loaded("watch.spans").Spans(tracing.loaded("topups.otlp").provider())]

@@ -51,8 +51,8 @@ class Orders:
 
     def _found(self, what: str, query: str) -> list[tuple[str, ...]]:
         self.asked.append(query)
-        newest_first = f"SELECT {what} FROM runs WHERE {query} ORDER BY TopUpAcceptedAt DESC"
-        return self._runs.execute(newest_first).fetchall()
+        newest_first = ["SELECT", what, "FROM runs WHERE", query, "ORDER BY TopUpAcceptedAt DESC"]
+        return self._runs.execute(" ".join(newest_first)).fetchall()
 
     async def census(self) -> Census:
         return await census(self, NOW, DAY)
