@@ -1,6 +1,7 @@
 """One trace goes from `submit` through the order to the provider's answer, and a replay adds nothing to it."""
 
 import importlib
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,5 +260,8 @@ def test_traces_without_the_extra_are_a_wrong_setting(monkeypatch: pytest.Monkey
 
     monkeypatch.setenv(tracing.VARIABLE, "http://127.0.0.1:9")
     monkeypatch.setattr(importlib, "import_module", missing)
+    monkeypatch.delitem(sys.modules, "topups.otlp")
     with pytest.raises(SetupNeeded, match=r"opentelemetry is missing: install durable-topups\[otel\]"):
         tracing.plugins()
+    # On the way out that mistake has been told.
+    tracing.flush()
