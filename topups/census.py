@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.common import SearchAttributeKey
 
 from topups import search_attributes
+from topups.audits import AUDIT_TYPE
 from topups.models import FINAL, Phase
 from topups.start import WORKFLOW_TYPE
 from topups.temporal_errors import explained
@@ -32,6 +33,7 @@ RECHECKS_MAX = 30
 _OURS = f"WorkflowType = '{WORKFLOW_TYPE}'"
 _RUNNING = f"{_OURS} AND ExecutionStatus = 'Running'"
 _BROKEN_OFF = f"{_OURS} AND ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut')"
+_AUDITS = f"WorkflowType = '{AUDIT_TYPE}' AND ExecutionStatus = 'Running'"
 _WENT_ON = f"{_OURS} AND ExecutionStatus IN ('Running', 'Completed')"
 
 
@@ -63,22 +65,26 @@ class OfPhase:
 class Census:
     """All open orders. `needs_review` also counts those whose run was broken off and that nobody has reopened.
 
-    `rechecks_due`: orders in UNKNOWN_ERROR that the provider is asked about within the next hour.
+    `rechecks_due`: orders in UNKNOWN_ERROR that the provider is asked about within the next hour. `audits`: open audits
+    that found a difference.
     """
 
     phases: dict[Phase, OfPhase]
     needs_review: int
     rechecks_due: int
+    audits: int = 0
 
 
 async def census(ask: Visibility, now: datetime, unknown_recheck: timedelta) -> Census:
     """Count. `unknown_recheck` is the time between two rechecks of an UNKNOWN_ERROR. Raises TemporalUnreachable."""
     phases = {phase: await _of_phase(ask, phase, now) for phase in OPEN_PHASES}
-    review = await ask.count(f"{_RUNNING} AND {search_attributes.NEEDS_REVIEW.name} = true")
+    reviewed = f"{search_attributes.NEEDS_REVIEW.name} = true"
+    review = await ask.count(f"{_RUNNING} AND {reviewed}")
+    audits = await ask.count(f"{_AUDITS} AND {reviewed}")
     due = 0
     if phases[Phase.UNKNOWN_ERROR].open:
         due = await ask.count(f"{_in(Phase.UNKNOWN_ERROR)} AND ({_due(now, unknown_recheck)})")
-    return Census(phases, review + await _broken_off(ask), due)
+    return Census(phases, review + await _broken_off(ask), due, audits)
 
 
 async def _of_phase(ask: Visibility, phase: Phase, now: datetime) -> OfPhase:

@@ -42,6 +42,7 @@ class Metrics:
         self._oldest = meter.create_gauge_float("topups_oldest_open_order_seconds", "Age of the oldest open order")
         self._longest = meter.create_gauge_float("topups_longest_in_phase_seconds", "Longest stay in the present phase")
         self._review = meter.create_gauge_float("topups_needs_review", "Orders that need a person")
+        self._audits = meter.create_gauge_float("topups_audits_need_review", "Audits that found a difference")
         self._due = meter.create_gauge_float("topups_rechecks_due", "UNKNOWN_ERROR orders due within the next hour")
         self._counted = meter.create_gauge_float("topups_orders_counted_timestamp_seconds", "When orders were counted")
         self._balance = meter.create_gauge_float("topups_balance_dzd", "The account's money at the provider")
@@ -100,6 +101,7 @@ class Metrics:
         for phase, found in census.phases.items():
             self._phase(phase, found.open, found.oldest.total_seconds(), found.longest.total_seconds())
         self._review.set(census.needs_review)
+        self._audits.set(census.audits)
         self._due.set(census.rechecks_due)
         self._counted.set(at)
 
@@ -108,6 +110,7 @@ class Metrics:
         for phase in OPEN_PHASES:
             self._phase(phase, UNKNOWN, UNKNOWN, UNKNOWN)
         self._review.set(UNKNOWN)
+        self._audits.set(UNKNOWN)
         self._due.set(UNKNOWN)
 
     def _phase(self, phase: Phase, count: float, oldest: float, longest: float) -> None:

@@ -37,9 +37,10 @@ class Orders:
         here: timedelta = timedelta(0),
         review: bool = False,
         status: str = "Running",
+        kind: str = "TopUp",
     ) -> None:
         times = ((NOW - age).isoformat(), (NOW - here).isoformat())
-        row = ("TopUp", f"topup-{ref}", status, phase.value, review, *times)
+        row = (kind, f"topup-{ref}", status, phase.value, review, *times)
         self._runs.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     async def count(self, query: str) -> int:
@@ -127,6 +128,14 @@ async def test_an_order_whose_run_was_broken_off_needs_a_person_until_somebody_r
     orders.add(ref="ended", status="Terminated")
     orders.add(ref="ended", status="Completed")
     assert (await orders.census()).needs_review == 2
+
+
+async def test_audits_that_found_a_difference_are_counted_apart_from_orders(orders: Orders) -> None:
+    orders.add(kind="TopUpAudit", ref="audit-one", review=True)
+    orders.add(kind="TopUpAudit", ref="audit-two")
+    orders.add(kind="TopUpAudit", ref="audit-three", review=True, status="Completed")
+    found = await orders.census()
+    assert (found.audits, found.needs_review) == (1, 0)
 
 
 async def test_an_id_that_somebody_made_up_does_not_break_the_query(orders: Orders) -> None:

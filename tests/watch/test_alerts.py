@@ -13,6 +13,7 @@ NAMES = {
     "TopUpOldestOpenOrder",
     "TopUpConfirmingTooLong",
     "TopUpNeedsReview",
+    "TopUpAudit",
     "TopUpCredentialsRefused",
     "TopUpLowBalance",
     "TopUpNoWorker",

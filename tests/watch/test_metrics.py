@@ -14,6 +14,7 @@ CENSUS = Census(
     {phase: OfPhase() for phase in OPEN_PHASES}
     | {Phase.CONFIRMING: OfPhase(2, timedelta(hours=2), timedelta(minutes=20))},
     needs_review=3,
+    audits=5,
     rechecks_due=4,
 )
 
@@ -69,6 +70,7 @@ def test_orders_are_shown_by_phase_until_nobody_can_count_them(metrics: Metrics,
     assert seen['topups_longest_in_phase_seconds{phase="CONFIRMING"}'] == 1_200
     assert seen['topups_open_orders{phase="PENDING"}'] == 0
     assert (seen["topups_needs_review"], seen["topups_rechecks_due"]) == (3, 4)
+    assert seen["topups_audits_need_review"] == 5
     metrics.orders_unknown()
     seen = scrape()
     assert math.isnan(seen['topups_open_orders{phase="CONFIRMING"}'])
