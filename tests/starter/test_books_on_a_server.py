@@ -8,9 +8,7 @@ from temporalio.client import ScheduleDescription, ScheduleOverlapPolicy
 from temporalio.service import RPCStatusCode
 
 from starter import connection
-from starter.cli import run
-from tests.starter.fakes import Answer
-from tests.starter.test_on_a_server import _server
+from tests.starter.server import Cli, bare_server
 from tests.unit.temporal import rpc_error
 from topups import TopUps, reconciling
 
@@ -19,20 +17,8 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with _server() as address:
+    with bare_server() as address:
         yield address
-
-
-class Cli:
-    """The command at that server."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *argv: str) -> Answer:
-        code = run(argv)
-        caught = self.capsys.readouterr()
-        return Answer(code, caught.out, caught.err)
 
 
 @pytest.fixture

@@ -4,81 +4,34 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from starter.cli import run
-from tests.starter.fakes import Answer
+from tests.starter.server import Cli, bare_server
 from topups import TopUps, handle
 
 pytestmark = pytest.mark.timeout(60)
-START_SECONDS = 20
 DESK = Path(__file__).parents[2] / "docs" / "desk.md"
-TEMPORAL = shutil.which("temporal", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
 def _send(ref: str, amount: str = "500") -> list[str]:
     return ["send", "--ref", ref, "--plan", "PREPAID_DJEZZY", "--phone", "0771234567", "--amount", amount]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    if TEMPORAL is None:
-        pytest.skip("needs the `temporal` binary")
-    port = _free_port()
-    start = [TEMPORAL, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen([*start, "--log-level", "never"], stdout=quiet, stderr=quiet) as process:
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not _listens(port):
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.05)
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server with the search attributes, registered by the command itself."""
-    with _server() as address, pytest.MonkeyPatch.context() as patch:
+    with bare_server() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPORAL_ADDRESS", address)
         assert run(["setup"]) == 0
         yield address
-
-
-class Cli:
-    """The command with a short patience for workers, because there is none."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *argv: str) -> Answer:
-        code = run(argv)
-        caught = self.capsys.readouterr()
-        return Answer(code, caught.out, caught.err)
 
 
 @pytest.fixture
@@ -236,7 +189,7 @@ def test_a_profile_that_is_not_there_exits_7(topup: Cli, monkeypatch: pytest.Mon
 
 
 def test_a_namespace_without_search_attributes_names_setup(topup: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _server() as bare:
+    with bare_server() as bare:
         monkeypatch.setenv("TEMPORAL_ADDRESS", bare)
         answer = topup(*_send("early"))
         assert answer.code == 1

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
 
-from tests.workflows.provider import ScriptedProvider
+from tests.workflows.provider import ScriptedProvider, says
 from topups import Phase, TopUpOrder, TopUpRequest, TopUpResult, TopUpRow, TopUps, TopUpView
 from topups.start import workflow_id
 
@@ -104,3 +104,15 @@ async def rows_of(asked: Callable[[], AsyncIterator[TopUpRow]], wanted: set[str]
             return rows
         assert time.monotonic() < deadline, rows
         await asyncio.sleep(0.05)
+
+
+async def resolved(stage: Stage) -> TopUpOrder:
+    """An order of which the provider knew nothing and that fatima resolved as refunded."""
+    stage.provider.follow("check", says("UNKNOWN_ERROR"))
+    order = await stage.submit()
+    await stage.until(order, Phase.PENDING)
+    await stage.later(6)
+    await stage.until(order, Phase.UNKNOWN_ERROR)
+    await stage.later(6)
+    assert (await order.resolve("REFUNDED", note="ticket 881", by="fatima")).taken
+    return order

@@ -20,9 +20,9 @@ from temporalio.worker import Replayer, Worker
 
 from tests.replay import clocks
 from tests.unit.test_reconciliation import ours, theirs
-from tests.workflows.provider import ScriptedProvider, says
-from tests.workflows.stage import DAY, PATIENCE_SECONDS, REF, Stage
-from topups import NoSuchOrder, Phase, TopUpOrder, TopUpsPlugin, audits, search_attributes
+from tests.workflows.provider import ScriptedProvider
+from tests.workflows.stage import DAY, PATIENCE_SECONDS, REF, Stage, resolved
+from topups import NoSuchOrder, Phase, TopUpsPlugin, audits, search_attributes
 from topups.audits import Audits, audit_id
 from topups.differences import AuditInput, AuditResult, AuditView, Difference, Kind, OurOrder
 from topups.models import Recheck
@@ -221,19 +221,8 @@ async def test_the_open_audits_are_listed_with_and_without_a_worker(
         await are_listed("a reason", "they took it back")
 
 
-async def _resolved(stage: Stage) -> TopUpOrder:
-    stage.provider.follow("check", says("UNKNOWN_ERROR"))
-    order = await stage.submit()
-    await stage.until(order, Phase.PENDING)
-    await stage.later(6)
-    await stage.until(order, Phase.UNKNOWN_ERROR)
-    await stage.later(6)
-    assert (await order.resolve("REFUNDED", note="ticket 881", by="fatima")).taken
-    return order
-
-
 async def test_a_resolve_opens_one_audit_that_outlives_the_order(watch: Watch) -> None:
-    await _resolved(watch.stage)
+    await resolved(watch.stage)
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert (await watch.stage.handle.result()).resolved_by == "fatima"
     view = await watch.until(lambda view: view.next_check_at is not None)
@@ -242,7 +231,7 @@ async def test_a_resolve_opens_one_audit_that_outlives_the_order(watch: Watch) -
 
 async def test_a_resolve_whose_audit_is_open_already_ends_all_the_same(watch: Watch) -> None:
     await watch.open(ours(ref=REF), REVERSED)
-    order = await _resolved(watch.stage)
+    order = await resolved(watch.stage)
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert (await watch.stage.handle.result()).phase is Phase.REFUNDED
     assert (await order.view()).resolved_by == "fatima"

@@ -17,7 +17,7 @@ from activities import ReconcileActivities
 from oneclickdz import OneClickDZ
 from tests.unit.test_reconciliation import ours
 from tests.workflows.provider import ScriptedProvider, broken, says
-from tests.workflows.stage import REF, Stage
+from tests.workflows.stage import REF, Stage, resolved
 from topups import Phase, TopUps
 from topups.audits import Audits, audit_id
 from topups.differences import Act, AuditInput, Compared, Difference, Kind, ReconcileInput, Report, Window
@@ -185,12 +185,6 @@ async def test_an_order_whose_own_ref_looks_like_an_audit_is_never_taken_over(st
 async def test_a_resolve_leaves_an_order_alone_whose_ref_looks_like_its_audit(stage: Stage) -> None:
     taken = await stage.submit(ref=f"audit-{REF}")
     await stage.end(taken)
-    stage.provider.follow("check", says("UNKNOWN_ERROR"))
-    order = await stage.submit()
-    await stage.until(order, Phase.PENDING)
-    await stage.later(6)
-    await stage.until(order, Phase.UNKNOWN_ERROR)
-    await stage.later(6)
-    await order.resolve("REFUNDED", note="ticket", by="fatima")
+    order = await resolved(stage)
     assert (await order.result(timeout=20)).phase is Phase.REFUNDED
     assert (await taken.view()).phase is Phase.FULFILLED
