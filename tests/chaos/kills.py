@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 from starter.processes import NotReady
@@ -11,6 +11,7 @@ from tests.chaos.plan import Round
 
 HELD_SECONDS = 20.0
 QUIET_SECONDS = 28.0
+SENT_SECONDS = 150.0
 
 Strike = Callable[[Ground, Round], Awaitable[None]]
 
@@ -175,6 +176,9 @@ async def _settled_later(ground: Ground, each: Round) -> None:
     for number, order in enumerate(each.orders):
         await asyncio.sleep(rng.uniform(1, 6))
         if each.window == "polls" or number:
+            # Its send may have died with a worker and come again later.
+            with suppress(NotReady):
+                await ground.row(order.ref, SENT_SECONDS, kind="commit")
             await ground.drive(order.ref, each.ending)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from starter.processes import NotReady, Process
 from tests.chaos.diary import Row
-from tests.chaos.ground import NOT_OURS, Ground
+from tests.chaos.ground import KEY, NOT_OURS, Ground
 from tests.chaos.kills import everything_back
 from tests.chaos.plan import HANDLING, Round
-from topups import TopUpError, TopUpResult, TopUps
+from topups import ActResult, TopUpError, TopUpResult, TopUps, TopUpView
 from topups.start import workflow_id
 
 VARIANTS = "tests.chaos.variants"
@@ -154,11 +154,32 @@ async def _end_their_own(ground: Ground, refs: list[str], key: str) -> None:
         await ground.patiently(_recheck(ref))
     with suppress(NotReady):
         await ground.until(lambda: not still_open(), THEIR_OWN_SECONDS, "the end of the other account's orders")
+    await _withdraw_unsent(ground, refs)
     # Their worker dies next, and nobody else can ask about what it heard and had not yet reported.
     for ref in refs:
         if any(row["kind"] == "commit" and row["key"] == key for row in ground.ledger.of(ref)):
             with suppress(TopUpError):
                 await ground.patiently(_result(ref), THEIR_OWN_SECONDS)
+
+
+async def _withdraw_unsent(ground: Ground, refs: list[str]) -> None:
+    """Cancel what they took and haven't sent: nobody else may send it, and it would wait for its deliver_by."""
+    ours = {row["username"] for row in ground.ledger.rows if row.get("key") == KEY and row.get("username")}
+    for ref in refs:
+        view = await ground.patiently(_view(ref))
+        if view.final or view.account is None or view.account in ours:
+            continue
+        with suppress(TopUpError):
+            await ground.patiently(_cancel(ref))
+            ground.act("cancel", ref)
+
+
+def _view(ref: str) -> Callable[[TopUps], Awaitable[TopUpView]]:
+    return lambda topups: topups.order(ref).view()
+
+
+def _cancel(ref: str) -> Callable[[TopUps], Awaitable[ActResult]]:
+    return lambda topups: topups.order(ref).cancel(reason="the other account is gone", by="chaos")
 
 
 def _is_open(rows: list[Row]) -> bool:
