@@ -53,7 +53,10 @@ PLAYS: dict[str | tuple[str, str], Play] = {
 
 
 class Campaign:
-    """One plan on one ground. `say` tells how far it is; `patience`, seconds, is how long it may take to settle."""
+    """One plan on one ground. `say` tells how far it is; `patience`, seconds, is how long it may take to settle.
+
+    `replays`: every history that is left must replay with today's code; not so those of other code.
+    """
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Campaign:
         say: Callable[[str], None],
         *,
         patience: float | None = None,
+        replays: bool = True,
     ) -> None:
         self._ground = ground
         self._plan = plan
@@ -70,6 +74,7 @@ class Campaign:
         self._say = say
         had_outage = any(each.fault == "F8" for each in plan.rounds)
         self._patience = patience or (AFTER_OUTAGE_SECONDS if had_outage else SETTLE_SECONDS)
+        self._replays = replays
         self._stories = asyncio.Semaphore(STORIES_AT_ONCE)
         self._rounds = Rounds(self._play, self._mend, ground.diary, say)
 
@@ -165,7 +170,8 @@ class Campaign:
             self._say(f"{len(waiting)} orders are still under way")
             await asyncio.sleep(LOOK_SECONDS)
             views |= await self._views([view.ref for view in waiting])
-        await self._replay()
+        if self._replays:
+            await self._replay()
         views |= await self._views([view.ref for view in views.values() if not view.final])
         ends = Diary(ground.folder / "ends.jsonl")
         for view in views.values():

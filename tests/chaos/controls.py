@@ -32,7 +32,7 @@ async def play_control(name: str, folder: Path, seed: int, say: Callable[[str], 
     ground = Ground(folder, await temporal_program(), rate_limit=RATE_LIMIT, module=f"tests.chaos.variants {name}")
     scale = Scale(only=frozenset({CONTROLS[name]}))
     try:
-        await Campaign(ground, plan(seed, scale), scale, _quiet, patience=PATIENCE_SECONDS).run()
+        await Campaign(ground, plan(seed, scale), scale, _quiet, patience=PATIENCE_SECONDS, replays=False).run()
     finally:
         await ground.end()
     broken = [each for each in judge(folder).violations if each.invariant in OF_MONEY]
