@@ -63,6 +63,8 @@ class Ground:
         self._later: list[asyncio.Task[None]] = []
         # What a server with a broken disk says isn't what its file will hold.
         self.disk = asyncio.Lock()
+        # Whether the provider takes a refunded ref again is a setting that every order would meet.
+        self.reuse = asyncio.Lock()
         # Importing a worker takes seconds of CPU; more at once would only starve those that work.
         self._starting = asyncio.Semaphore(2)
 

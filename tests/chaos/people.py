@@ -41,6 +41,11 @@ async def forgotten(ground: Ground, each: Round) -> None:
         await ground.patiently(_result_of(order.ref), 120)
     # The server takes more than a minute for it.
     await asyncio.gather(*(_forget(ground, order.ref) for order in orders))
+    async with ground.reuse:
+        await _resubmit(ground, each, orders)
+
+
+async def _resubmit(ground: Ground, each: Round, orders: tuple[OrderPlan, ...]) -> None:
     reused = each.window == "forgotten-and-reused"
     if reused:
         await ground.desk.settings(reuse_after_refund=True)
@@ -50,7 +55,7 @@ async def forgotten(ground: Ground, each: Round) -> None:
     await ground.taken(orders, again=1)
     ground.fault(each.number, each.fault, each.window, [order.ref for order in orders])
     with suppress(NotReady):
-        await ground.until(lambda: all(_posts(ground, order.ref) > 1 for order in orders), 30, "the second sends")
+        await ground.until(lambda: all(_posts(ground, order.ref) > 1 for order in orders), 120, "the second sends")
     if reused:
         await ground.desk.settings(reuse_after_refund=False)
 
