@@ -29,7 +29,6 @@ from oneclickdz import (
     StaticToken,
     WrongEnvironment,
 )
-from topups import tracing
 from topups.client import TopUps, connect_temporal
 from topups.encryption import Keys
 from topups.errors import NotAllowed, SetupNeeded, TemporalUnreachable, TopUpError
@@ -38,6 +37,7 @@ from topups.models import Phase
 from topups.namespace import missing_search_attributes
 from topups.policy import Policy
 from topups.settings import PolicySettings, WorkerSettings
+from topups.traces import tracing
 from watch import KEY_ACCEPTED, Watch
 from workflows import Reconcile, TopUp, TopUpAudit
 from workflows.runner import UpToTheLastTask

@@ -9,12 +9,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from activities.their_books import Tell, TheirBooks
-from topups import movements
-from topups.differences import Balance, Compared, Difference, Kind, Movement, OurOrder, Report, Theirs, Window
+from topups.books import movements
+from topups.books.differences import Balance, Compared, Difference, Kind, Movement, OurOrder, Report, Theirs, Window
+from topups.books.ours import OurBooks
+from topups.books.reconciliation import Matched, bare, behind, differences, match
 from topups.models import DELIVER_WITHIN_MAX, Environment
 from topups.observations import Record
-from topups.our_books import OurBooks
-from topups.reconciliation import Matched, bare, behind, differences, match
 
 # The provider's clock and ours may differ.
 MARGIN = timedelta(minutes=10)

@@ -15,11 +15,11 @@ from temporalio.exceptions import ApplicationError
 from activities.comparing import Comparing
 from activities.their_books import CantRead, TheirBooks
 from oneclickdz import OneClickDZ, OneClickDZError
-from topups.audits import Audits
+from topups.books.audits import Audits
+from topups.books.differences import AuditInput, Compared, Difference, Look, Report, Window
+from topups.books.ours import OurBooks
 from topups.client import TopUps
-from topups.differences import AuditInput, Compared, Difference, Look, Report, Window
 from topups.models import Environment
-from topups.our_books import OurBooks
 from topups.policy import REQUEST_GAP_SECONDS
 
 log = logging.getLogger("topups.activities")

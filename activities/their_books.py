@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from activities.translate import as_record
 from oneclickdz import NotFound, OneClickDZ, RateLimited, TopUpRecord, Transaction
-from topups.differences import Movement, OurOrder
+from topups.books.differences import Movement, OurOrder
 from topups.observations import Record
 from topups.records import prefixed, ref_is_ours
 

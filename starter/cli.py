@@ -33,8 +33,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("topup: interrupted; nothing was started\n")
         code = INTERRUPTED
-    if "topups.tracing" in sys.modules:
-        sys.modules["topups.tracing"].flush()
+    if "topups.traces.tracing" in sys.modules:
+        sys.modules["topups.traces.tracing"].flush()
     # The SDK's threads may abort the process while Python finalises: flush, and leave before that.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -14,10 +14,12 @@ from starter.output import complain, console, note, print_block, print_json, sai
 from starter.report import audits_table, print_report, write_csv
 from starter.session import BooksPort, Session, perform
 from topups import NotConfirmed
-from topups.differences import AuditView, ReconcileInput, Report
+from topups.books.differences import AuditView, ReconcileInput, Report
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 REST = "7 Temporal can't be reached"
+# Longer than a worker is given to answer.
+CLOSE_SECONDS = 30.0
 GOES_ON = "it goes on; `topup reconcile --last` shows its report"
 
 
@@ -156,7 +158,3 @@ def close_audit(
         return ExitCode.DONE
 
     perform(ctx, act, ref=ref, interrupted="interrupted; it may still be taken: run the same again")
-
-
-# Longer than a worker is given to answer.
-CLOSE_SECONDS = 30.0

@@ -11,10 +11,10 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from topups import TemporalUnreachable, TopUpError, TopUps, connect_temporal
-from topups.audits import Audits
-from topups.differences import AuditResult, AuditView
+from topups.books.audits import Audits
+from topups.books.differences import AuditResult, AuditView
+from topups.books.reconciling import Reconciliations, keep_schedule
 from topups.namespace import SetupReport, set_up
-from topups.reconciling import Reconciliations, keep_schedule
 from topups.settings import ClientSettings
 
 CALL_SECONDS = 10.0

@@ -15,7 +15,7 @@ from topups import (
     StillOpen,
     TemporalUnreachable,
 )
-from topups.reconciling import ReconciliationFailed
+from topups.books.reconciling import ReconciliationFailed
 
 
 class ExitCode(IntEnum):

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from topups import InvalidTopUp, TopUpRequest
-from topups.differences import ReconcileInput
+from topups.books.differences import ReconcileInput
 from topups.models import Outcome, Ref
 
 WAIT_MAX_SECONDS = 604_800

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from starter.display import dzd, moment, table
 from starter.output import print_block, said
-from topups.differences import AuditView, Difference, Kind, Report
+from topups.books.differences import AuditView, Difference, Kind, Report
 
 COLUMNS = ("kind", "ref", "topup_ids", "ours", "theirs", "our_amount", "their_amount", "at", "says", "done")
 _STYLES = {

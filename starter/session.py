@@ -15,7 +15,7 @@ from starter.connection import Connection, address
 from starter.exits import ExitCode, explain
 from starter.output import complain
 from topups import ActResult, Phase, TopUpRequest, TopUpRow, TopUpView
-from topups.differences import AuditResult, AuditView, ReconcileInput, Report
+from topups.books.differences import AuditResult, AuditView, ReconcileInput, Report
 from topups.models import Outcome
 from topups.namespace import SetupReport
 

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.common import SearchAttributeKey
 
 from topups import search_attributes
-from topups.audits import AUDIT_TYPE
+from topups.books.audits import AUDIT_TYPE
 from topups.models import FINAL, Phase
 from topups.start import WORKFLOW_TYPE
 from topups.temporal_errors import explained

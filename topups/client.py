@@ -11,7 +11,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
-from topups import search_attributes, tracing
+from topups import search_attributes
 from topups.errors import NoSuchOrder, RefConflict
 from topups.filters import BROKEN_OFF, Filters
 from topups.handle import TopUpOrder, submission_of
@@ -21,6 +21,7 @@ from topups.plugin import TopUpsPlugin
 from topups.settings import ClientSettings
 from topups.start import ID_PREFIX, start, summary
 from topups.temporal_errors import explained
+from topups.traces import tracing
 
 
 async def connect_temporal(*, runtime: Runtime | None = None, **overrides: Any) -> Client:

@@ -85,9 +85,9 @@ def expire(order: Order, noticed_at: datetime, now: datetime) -> Order:
     Noticed late, Temporal itself may have been restored from a backup that is older than a send: so it is looked up.
     """
     text = "The time to deliver passed before the order could be sent; nothing was created."
+    refusal = Refusal(code="DELIVER_BY_PASSED", message=text)
     late = noticed_at >= order.deliver_by + timedelta(seconds=EXPIRY_GRACE_SECONDS)
-    end = _confirm_refusal if order.answered or late else _reject
-    return end(order, Refusal(code="DELIVER_BY_PASSED", message=text), now)
+    return _confirm_refusal(order, refusal, now) if order.answered or late else _reject(order, refusal, now)
 
 
 def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
@@ -98,7 +98,8 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
     """
     if order.final:
         return order
-    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not _lost(seen):
+    lost = isinstance(seen, NoAnswer) and seen.lost
+    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not lost:
         order = order.but(last_request_at=now)
     return people.settle(_observe(order, seen, now, chance), seen, now)
 
@@ -196,10 +197,6 @@ def _ask_anew(order: Order, now: datetime) -> Order:
     order = order.but(unanswered=order.unanswered + 1)
     # A moment later, not now: whether there is a timer before the next request may not hang on the clock.
     return order.due(now if order.last_request_at is None else now + timedelta(milliseconds=1))
-
-
-def _lost(seen: Observation) -> bool:
-    return isinstance(seen, NoAnswer) and seen.lost
 
 
 def _missed(order: Order, seen: Missed, now: datetime) -> Order:

@@ -8,13 +8,14 @@ import platformdirs
 from pydantic import AfterValidator, Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from topups.books.differences import DAYS, DAYS_MAX
 from topups.models import DELIVER_WITHIN_MAX, DELIVER_WITHIN_MIN, Environment
 from topups.order import DELIVER_WITHIN_DEFAULT
 from topups.policy import LAST_LOOKUP_MIN_SECONDS, LOOKUP_WAITS_MIN, MAX_RESENDS_MAX, Policy
 
 TASK_QUEUE = "topups"
-# Of the daily reconciliation: at which hour (UTC), and how many days back, so that late settlements are seen.
-RECONCILE_HOUR, RECONCILE_DAYS = 2, 3.0
+# Of the daily reconciliation, UTC.
+RECONCILE_HOUR = 2
 PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
 
 
@@ -46,7 +47,7 @@ class ClientSettings(BaseSettings):
         le=DELIVER_WITHIN_MAX,
     )
     reconcile_hour: int = Field(default=RECONCILE_HOUR, validation_alias="TOPUPS_RECONCILE_HOUR", ge=0, le=23)
-    reconcile_days: float = Field(default=RECONCILE_DAYS, validation_alias="TOPUPS_RECONCILE_DAYS", gt=0, le=90)
+    reconcile_days: float = Field(default=DAYS, validation_alias="TOPUPS_RECONCILE_DAYS", gt=0, le=DAYS_MAX)
 
 
 class WorkerSettings(ClientSettings):

@@ -10,11 +10,11 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from oneclickdz import Exchange, Observer
-from topups import tracing
 from topups.census import TemporalVisibility
 from topups.policy import Policy
 from topups.settings import WorkerSettings
 from topups.temporal_errors import explained
+from topups.traces import tracing
 from watch.health import Health, serving
 from watch.metrics import Metrics
 from watch.rounds import (
@@ -113,4 +113,4 @@ class Observers:
 def _spans() -> list[Observer]:
     if not tracing.is_on():
         return []
-    return [tracing.loaded("watch.spans").Spans(tracing.loaded("topups.otlp").provider())]
+    return [tracing.loaded("watch.spans").Spans(tracing.loaded("topups.traces.otlp").provider())]

@@ -1,4 +1,4 @@
-"""One workflow per file; what they decide is in `topups.lifecycle` and `topups.reconciliation`."""
+"""One workflow per file; what they decide is in `topups.lifecycle` and `topups.books.reconciliation`."""
 
 from workflows.audit import TopUpAudit
 from workflows.reconcile import Reconcile

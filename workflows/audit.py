@@ -16,8 +16,8 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.reconcile import ReconcileActivities
     from topups import search_attributes
-    from topups.auditing import UNANSWERED_MAX, judge
-    from topups.differences import AuditInput, AuditResult, AuditView, CloseAudit, Look
+    from topups.books.auditing import UNANSWERED_MAX, judge
+    from topups.books.differences import AuditInput, AuditResult, AuditView, CloseAudit, Look
     from topups.models import Recheck
 
 DAY = timedelta(days=1)

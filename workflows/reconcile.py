@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconcile import ReconcileActivities
-    from topups.differences import Compared, ReconcileInput, Report, Window
+    from topups.books.differences import Compared, ReconcileInput, Report, Window
 
 COMPARE_TIMEOUT, COMPARE_GIVEN_UP = timedelta(hours=2), timedelta(hours=6)
 ACT_TIMEOUT, ACT_GIVEN_UP = timedelta(minutes=30), timedelta(hours=2)

@@ -16,8 +16,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 with workflow.unsafe.imports_passed_through():
     from activities import Ask, ClockActivities, PolicyActivities, ProviderActivities
     from topups import lifecycle, people, search_attributes
-    from topups.audits import audit_attributes, audit_id, audit_summary
-    from topups.differences import AuditInput, OurOrder
+    from topups.books.audits import audit_attributes, audit_id, audit_summary
+    from topups.books.differences import AuditInput, OurOrder
     from topups.models import ActResult, Cancel, Recheck, Resolve, TopUpResult, TopUpView
     from topups.observations import InDoubt, NoAnswer, Observation
     from topups.order import Order, TopUpInput, accepted

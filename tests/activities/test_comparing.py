@@ -14,9 +14,9 @@ from activities.their_books import Tell, TheirBooks
 from tests.unit.story import ACCOUNT, BEGAN, REF, TOPUP_ID
 from tests.unit.test_reconciliation import OTHER_ID, WINDOW, ours, theirs
 from topups import Phase
-from topups.differences import Compared, Difference, Kind, Movement, OurOrder, Window
+from topups.books.differences import Compared, Difference, Kind, Movement, OurOrder, Window
+from topups.books.ours import OurBooks
 from topups.observations import Record
-from topups.our_books import OurBooks
 from topups.records import prefixed
 
 NOW = WINDOW.until

@@ -15,7 +15,7 @@ from tests.activities.test_their_books import Client, page
 from tests.unit.story import REF, request
 from tests.unit.temporal import FakeTemporal
 from tests.unit.test_reconciliation import OTHER_ID, WINDOW, ours
-from topups.differences import Act, AuditInput, Compared, Difference, Kind, Look, Report
+from topups.books.differences import Act, AuditInput, Compared, Difference, Kind, Look, Report
 
 
 def desk(client: Client | None = None, temporal: FakeTemporal | None = None) -> ReconcileActivities:

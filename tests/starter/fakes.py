@@ -22,7 +22,7 @@ from topups import (
     TopUpRow,
     TopUpView,
 )
-from topups.differences import AuditResult, AuditView, ReconcileInput, Report
+from topups.books.differences import AuditResult, AuditView, ReconcileInput, Report
 from topups.models import Outcome
 from topups.namespace import SetupReport
 

@@ -10,7 +10,8 @@ from temporalio.service import RPCStatusCode
 from starter import connection
 from tests.starter.server import Cli, bare_server
 from tests.unit.temporal import rpc_error
-from topups import TopUps, reconciling
+from topups import TopUps
+from topups.books import reconciling
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -10,8 +10,8 @@ import pytest
 from starter.report import COLUMNS
 from tests.starter.fakes import BEGAN, Desk
 from topups import NoSuchOrder, NotConfirmed
-from topups.differences import AuditView, Balance, Difference, Kind, Report
-from topups.reconciling import ReconciliationFailed
+from topups.books.differences import AuditView, Balance, Difference, Kind, Report
+from topups.books.reconciling import ReconciliationFailed
 
 STRANGER = Difference(
     kind=Kind.UNKNOWN_TO_US,

@@ -20,10 +20,10 @@ from oneclickdz import OneClickDZ
 from simulator import Settings, create_app
 from starter.local import DevServer, temporal_program
 from topups import Phase, TopUpRequest, TopUps
-from topups.audits import Audits
-from topups.differences import AuditView, Difference, ReconcileInput, Report
+from topups.books.audits import Audits
+from topups.books.differences import AuditView, Difference, ReconcileInput, Report
+from topups.books.reconciling import SCHEDULE_ID, Reconciliations, keep_schedule
 from topups.policy import Policy
-from topups.reconciling import SCHEDULE_ID, Reconciliations, keep_schedule
 from topups.settings import TASK_QUEUE, ClientSettings, WorkerSettings
 from worker import build_worker
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.system.reconciled import PLANTED, Played, compared_under_way, played
 from topups import Phase
-from topups.differences import Kind
+from topups.books.differences import Kind
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 ORDERS = 120

@@ -83,7 +83,7 @@ class FakeHandle:
     async def signal(self, name: str, word: Any) -> None:
         self._run.words.append((name, word, None))
 
-    async def start_update(self, name: str, word: Any, *, id: str, **_: Any) -> SimpleNamespace:  # noqa: A002
+    async def start_update(self, name: str, word: Any, *, id: str, **_: Any) -> SimpleNamespace:
         run = self._run
         run.words.append((name, word, id))
         _given(run.update)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.test_reconciliation import OTHER_ID, ours, theirs
-from topups.auditing import LOOKS_MAX, judge
-from topups.differences import AuditInput, Difference, Kind, OurOrder
+from topups.books.auditing import LOOKS_MAX, judge
+from topups.books.differences import AuditInput, Difference, Kind, OurOrder
 from topups.models import Phase
 from topups.observations import Record
 

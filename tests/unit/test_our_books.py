@@ -8,9 +8,9 @@ from temporalio.service import RPCStatusCode
 
 from tests.unit.story import ACCOUNT, BEGAN, REF, TOPUP_ID, found, pending, request, unknown
 from tests.unit.temporal import COMPLETED, FakeTemporal, rpc_error
+from topups.books.ours import OurBooks
 from topups.errors import NoSuchOrder, RefConflict, TemporalUnreachable
 from topups.models import Phase, TopUpResult
-from topups.our_books import OurBooks
 
 RESULT = TopUpResult(**pending().checks(found("FULFILLED", balance_amount=490)).order.view().model_dump())
 SPAN = (BEGAN, BEGAN + timedelta(days=1))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.unit.story import ACCOUNT, BEGAN, PHONE, REF, TOPUP_ID
-from topups.differences import Difference, Kind, OurOrder, Theirs, Window
+from topups.books.differences import Difference, Kind, OurOrder, Theirs, Window
+from topups.books.reconciliation import behind, differences, match
 from topups.models import Phase, TopUpView
 from topups.observations import Record
-from topups.reconciliation import behind, differences, match
 from topups.records import prefixed
 
 WINDOW = Window(since=BEGAN - timedelta(days=1), until=BEGAN + timedelta(days=1))

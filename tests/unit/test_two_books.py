@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.two_books import MUTATIONS, WINDOW, Books, books, order_of, record_for
-from topups.differences import Balance, Kind, Movement, Theirs
+from topups.books.differences import Balance, Kind, Movement, Theirs
+from topups.books.movements import balance, unplaced, why_not_comparable
 from topups.models import Phase
-from topups.movements import balance, unplaced, why_not_comparable
 
 ACCOUNT_OF_NOBODY = Theirs(account="+213000000000")
 

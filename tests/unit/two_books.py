@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.unit.story import ACCOUNT, BEGAN
-from topups.differences import Difference, Kind, Movement, OurOrder, Theirs, Window
+from topups.books.differences import Difference, Kind, Movement, OurOrder, Theirs, Window
+from topups.books.movements import balance, with_money
+from topups.books.reconciliation import differences, match
 from topups.models import Phase
-from topups.movements import balance, with_money
 from topups.observations import Record
-from topups.reconciliation import differences, match
 from topups.records import prefixed
 
 WINDOW = Window(since=BEGAN, until=BEGAN + timedelta(days=3))

@@ -30,10 +30,11 @@ from temporalio.worker import Replayer
 from oneclickdz import Exchange, OneClickDZ
 from starter.connection import quiet_runtime
 from tests.provider.stand_in import BASE, KEY, Provider, ok
-from topups import Phase, SetupNeeded, TopUpRequest, TopUps, TopUpsPlugin, otlp, tracing
-from topups.discreet import DiscreetTracer
+from topups import Phase, SetupNeeded, TopUpRequest, TopUps, TopUpsPlugin
 from topups.policy import Policy
 from topups.settings import WorkerSettings
+from topups.traces import otlp, tracing
+from topups.traces.discreet import DiscreetTracer
 from watch.spans import Spans
 from worker import build_worker
 from workflows import TopUp
@@ -260,7 +261,7 @@ def test_traces_without_the_extra_are_a_wrong_setting(monkeypatch: pytest.Monkey
 
     monkeypatch.setenv(tracing.VARIABLE, "http://127.0.0.1:9")
     monkeypatch.setattr(importlib, "import_module", missing)
-    monkeypatch.delitem(sys.modules, "topups.otlp")
+    monkeypatch.delitem(sys.modules, "topups.traces.otlp")
     with pytest.raises(SetupNeeded, match=r"opentelemetry is missing: install durable-topups\[otel\]"):
         tracing.plugins()
     # On the way out that mistake has been told.

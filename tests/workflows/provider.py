@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import Ask
-from topups.differences import AuditInput, Look
+from topups.books.differences import AuditInput, Look
 from topups.observations import (
     Accepted,
     CheckAnswer,

@@ -22,9 +22,10 @@ from tests.replay import clocks
 from tests.unit.test_reconciliation import ours, theirs
 from tests.workflows.provider import ScriptedProvider
 from tests.workflows.stage import DAY, PATIENCE_SECONDS, REF, Stage, resolved
-from topups import NoSuchOrder, Phase, TopUpsPlugin, audits, search_attributes
-from topups.audits import Audits, audit_id
-from topups.differences import AuditInput, AuditResult, AuditView, Difference, Kind, OurOrder
+from topups import NoSuchOrder, Phase, TopUpsPlugin, search_attributes
+from topups.books import audits
+from topups.books.audits import Audits, audit_id
+from topups.books.differences import AuditInput, AuditResult, AuditView, Difference, Kind, OurOrder
 from topups.models import Recheck
 from topups.observations import Record
 from topups.settings import TASK_QUEUE

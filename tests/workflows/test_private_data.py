@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from tests.workflows.provider import ScriptedProvider, says
 from tests.workflows.stage import Stage, rows_of
 from topups import KeysMissing, NotAllowed, Phase, TopUpRequest, TopUps, TopUpsPlugin
-from topups.audits import audit_id
+from topups.books.audits import audit_id
 from topups.encryption import Keys
 from topups.settings import TASK_QUEUE, ClientSettings
 from workflows import TopUp, TopUpAudit

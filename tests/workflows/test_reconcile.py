@@ -19,9 +19,9 @@ from tests.unit.test_reconciliation import ours
 from tests.workflows.provider import ScriptedProvider, broken, says
 from tests.workflows.stage import REF, Stage, resolved
 from topups import Phase, TopUps
-from topups.audits import Audits, audit_id
-from topups.differences import Act, AuditInput, Compared, Difference, Kind, ReconcileInput, Report, Window
-from topups.reconciling import ReconciliationFailed, Reconciliations, reconcile_id
+from topups.books.audits import Audits, audit_id
+from topups.books.differences import Act, AuditInput, Compared, Difference, Kind, ReconcileInput, Report, Window
+from topups.books.reconciling import ReconciliationFailed, Reconciliations, reconcile_id
 from topups.settings import TASK_QUEUE, ClientSettings
 from workflows import Reconcile, TopUp, TopUpAudit
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from topups.differences import Balance, Difference, Kind, Movement, OurOrder, Theirs, Window, centimes, dzd
+from topups.books.differences import Balance, Difference, Kind, Movement, OurOrder, Theirs, Window, centimes, dzd
+from topups.books.reconciliation import Matched
 from topups.observations import Record
-from topups.reconciliation import Matched
 
 DEBIT, CREDIT = "FLEXY", "REFUND-FLEXY"
 ODD_MAX = 10

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from topups.differences import Act, Difference, Kind, OurOrder, Theirs, Window, centimes
+from topups.books.differences import Act, Difference, Kind, OurOrder, Theirs, Window, centimes
 from topups.models import Phase
 from topups.observations import Record
 from topups.policy import STALE_RECORD_SECONDS

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from temporalio.plugin import SimplePlugin
 
-from topups.discreet import Tracing
+from topups.traces.discreet import Tracing
 
 FLUSH_SECONDS = 2.0
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from topups import search_attributes
+from topups.books.differences import OurOrder
 from topups.client import TopUps
-from topups.differences import OurOrder
 from topups.errors import NoSuchOrder, NotAllowed, OrderInterrupted
 from topups.filters import BROKEN_OFF
 from topups.handle import submission_of

@@ -34,12 +34,12 @@ def plugins() -> list[SimplePlugin]:
     """Return what a client needs to take part in traces; a worker made from it has it too. Raises SetupNeeded."""
     if not is_on():
         return []
-    otlp = loaded("topups.otlp")
+    otlp = loaded("topups.traces.otlp")
     return [otlp.plugin(otlp.provider())]
 
 
 def flush() -> None:
     """Send what is still here, 2 s at most: for a process that leaves at once."""
-    otlp = sys.modules.get("topups.otlp")
+    otlp = sys.modules.get("topups.traces.otlp")
     if otlp is not None:
         otlp.flush()

@@ -20,7 +20,7 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from topups import search_attributes
-from topups.differences import AuditInput, AuditResult, AuditView, CloseAudit, OurOrder
+from topups.books.differences import AuditInput, AuditResult, AuditView, CloseAudit, OurOrder
 from topups.errors import NoSuchOrder, NotAllowed, NotConfirmed
 from topups.handle import whoami
 from topups.models import Recheck

@@ -178,10 +178,14 @@ class Compared(Model):
     behind: tuple[str, ...] = ()
 
 
+# So many days back, so that late settlements are seen; Temporal knows orders for 90 days.
+DAYS, DAYS_MAX = 3.0, 90.0
+
+
 class ReconcileInput(Model):
     """Input of the workflow `Reconcile`: a window, or the last `days` before now."""
 
-    days: float = Field(default=3.0, gt=0, le=90)
+    days: float = Field(default=DAYS, gt=0, le=DAYS_MAX)
     since: datetime | None = None
     until: datetime | None = None
     by: str = Field(default="schedule", max_length=200)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from topups.differences import AuditInput, Difference
+from topups.books.differences import AuditInput, Difference
+from topups.books.reconciliation import is_final, of_order
 from topups.models import Phase
 from topups.observations import Record
-from topups.reconciliation import is_final, of_order
 
 LOOKS_MAX = 30
 UNANSWERED_MAX = 3

@@ -20,7 +20,7 @@ from temporalio.client import (
     WorkflowHandle,
 )
 
-from topups.differences import ReconcileInput, Report
+from topups.books.differences import ReconcileInput, Report
 from topups.errors import NotConfirmed, TopUpError
 from topups.start import ID_PREFIX
 from topups.temporal_errors import explained

@@ -1,0 +1,1 @@
+"""Our orders against the provider's books: what differs, who watches an order that ended, the daily comparison."""
