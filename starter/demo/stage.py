@@ -24,7 +24,9 @@ class Desk:
     """The stand-in's admin calls, see docs/simulator.md."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=f"{url}/_admin", timeout=DESK_SECONDS, trust_env=False)
+        # A connection that the stand-in is just closing would fail a call that can't be made twice.
+        fresh = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.AsyncClient(base_url=f"{url}/_admin", timeout=DESK_SECONDS, trust_env=False, limits=fresh)
 
     async def arm(self, endpoint: str, moment: str, action: str, **more: Any) -> None:
         """Let the next request to `endpoint` go wrong at `moment`."""
