@@ -21,10 +21,21 @@ PROVIDER_BASE_URL = "https://api.oneclickdz.com/v3"
 
 def _listenable(text: str) -> str:
     host, _, port = text.rpartition(":")
-    ip_address(host.removeprefix("[").removesuffix("]"))
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+    if not _is_ip(host.removeprefix("[").removesuffix("]")) or not _is_port(port):
         raise ValueError("must be an IP address and a port, like 0.0.0.0:9464")
     return text
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16
 
 
 Address = Annotated[str, AfterValidator(_listenable)]

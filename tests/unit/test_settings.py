@@ -156,3 +156,12 @@ def test_a_person_at_a_terminal_reads_plain_lines(monkeypatch: pytest.MonkeyPatc
     logging.getLogger("topups").warning("look at this")
     assert stderr.getvalue().endswith("WARNING look at this\n")
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "localhost:9465", "127.0.0.1", "0.0.0.0:70000"])
+def test_an_address_that_can_not_be_listened_on_is_told_by_how_one_looks(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("TOPUPS_HEALTH_ADDRESS", text)
+    with pytest.raises(ValidationError, match=r"must be an IP address and a port, like 0\.0\.0\.0:9464"):
+        WorkerSettings()
