@@ -14,7 +14,7 @@ SEED ?= 1
 # Held at 100 % line and branch coverage.
 MONEY := oneclickdz/*,topups/lifecycle.py,topups/records.py,topups/people.py,topups/resending.py,topups/order.py,topups/policy.py,topups/books/differences.py,topups/books/reconciliation.py,topups/books/movements.py,topups/books/auditing.py
 
-.PHONY: help setup demo test check chaos chaos-long up down logs worker format clean
+.PHONY: help setup demo test check chaos chaos-long bench up down logs worker format clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -48,10 +48,13 @@ chaos: setup ## Break everything once, on purpose, and let the provider's ledger
 chaos-long: setup ## The same for two hours: 12 seeds, 7,000 orders, 1,000 kills (CHAOS_ARGS="--seeds 30")
 	@$(BIN)/python -m tests.chaos long --first-seed $(SEED) $(CHAOS_ARGS)
 
+bench: setup ## Measure against controls of the same run; about half an hour on a quiet machine (BENCH="engine replay")
+	@$(BIN)/python -m benchmarks $(BENCH) $(BENCH_ARGS)
+
 check: setup ## Lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy topups oneclickdz activities workflows watch starter simulator worker.py tests
+	$(BIN)/mypy topups oneclickdz activities workflows watch starter simulator worker.py tests benchmarks
 	$(BIN)/lint-imports
 
 up: ## The whole stack in containers: PostgreSQL, Temporal, UI, two workers, the provider's stand-in (needs Docker)

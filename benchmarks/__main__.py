@@ -1,0 +1,46 @@
+"""`python -m benchmarks [NAME…] [--size quick|full|docs] [--json FOLDER]`: exit code 0 when every aim is met, else 1."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.measure import Size, save, show
+from benchmarks.registry import NAMES, run_of
+
+
+def main() -> int:
+    """Run the benchmarks one after the other: they'd disturb each other."""
+    options = _parser().parse_args()
+    unknown = sorted(set(options.names) - set(NAMES))
+    if unknown:
+        sys.stderr.write(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+        return 2
+    return asyncio.run(_run_all(options.names or list(NAMES), options.size, options.json))
+
+
+async def _run_all(names: list[str], size: Size, folder: Path) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    fallen: list[str] = []
+    for name in names:
+        console.print(f"[bold]{name}[/bold]")
+        measure = await run_of(name)(size)
+        show(measure, console)
+        console.print(f"{save(measure, folder)}\n")
+        fallen += [] if measure.holds else [name]
+    console.print("every aim is met" if not fallen else f"aims that are not met: {', '.join(fallen)}")
+    return 1 if fallen else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"{', '.join(NAMES)} (default: all)")
+    parser.add_argument("--size", choices=["quick", "full", "docs"], default="full")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/results"), metavar="FOLDER")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

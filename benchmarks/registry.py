@@ -1,0 +1,13 @@
+"""Every benchmark by name, in the order in which `make bench` runs them. One module each."""
+
+from importlib import import_module
+
+from benchmarks.measure import Run
+
+NAMES: tuple[str, ...] = ()
+
+
+def run_of(name: str) -> Run:
+    """Return the benchmark's `measure`."""
+    run: Run = import_module(f"benchmarks.{name}").measure
+    return run
