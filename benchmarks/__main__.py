@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…] [--size quick|full|docs] [--json FOLDER]`: exit code 0 when every aim is met, else 1."""
+"""`python -m benchmarks [NAME…] [--size S] [--json FOLDER]`: exit code 0 when every aim is met, else 1."""
 
 import argparse
 import asyncio
