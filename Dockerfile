@@ -6,7 +6,7 @@ RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_PROJECT_ENVIRONMENT=/opt/topups UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md ./
-RUN uv sync --frozen --no-default-groups --extra simulator --extra codec --extra otel --no-install-project
+RUN uv sync --frozen --no-default-groups --extra simulator --extra codec --extra otel --extra postgresql --no-install-project
 COPY topups topups
 COPY oneclickdz oneclickdz
 COPY activities activities
@@ -15,7 +15,7 @@ COPY watch watch
 COPY starter starter
 COPY simulator simulator
 COPY worker.py .
-RUN uv sync --frozen --no-default-groups --extra simulator --extra codec --extra otel --no-editable
+RUN uv sync --frozen --no-default-groups --extra simulator --extra codec --extra otel --extra postgresql --no-editable
 
 FROM python:${PYTHON_VERSION}-slim
 RUN useradd --system --create-home --uid 10001 topups \

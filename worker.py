@@ -7,8 +7,10 @@ import asyncio
 import logging
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,6 +29,7 @@ from oneclickdz import (
     OneClickDZ,
     OneClickDZError,
     StaticToken,
+    Store,
     WrongEnvironment,
 )
 from topups.client import TopUps, connect_temporal
@@ -61,7 +64,29 @@ class WrongSetting(Exception):
     """A setting is wrong; no restart helps before somebody changes it."""
 
 
-def provider_client(settings: WorkerSettings, observer: Observer | None = None) -> OneClickDZ:
+@contextmanager
+def shared_books(settings: WorkerSettings) -> Iterator[Callable[[str], Store] | None]:
+    """Where workers on several hosts share a key's books; None where those of this host's files do.
+
+    Raises WrongSetting.
+    """
+    if settings.state_url is None:
+        yield None
+        return
+    try:
+        postgresql = import_module("oneclickdz.postgresql")
+        books = postgresql.PostgreSQLBooks(settings.state_url.get_secret_value())
+    except ImportError:
+        raise WrongSetting("TOPUPS_STATE_URL needs PostgreSQL's driver: install durable-topups[postgresql]") from None
+    except ValueError as error:
+        raise WrongSetting(str(error)) from None
+    with closing(books):
+        yield books
+
+
+def provider_client(
+    settings: WorkerSettings, observer: Observer | None = None, store: Callable[[str], Store] | None = None
+) -> OneClickDZ:
     """Return the provider's client for these settings. Raises WrongSetting without a token."""
     if settings.access_token_file is not None:
         token: FileToken | StaticToken = FileToken(settings.access_token_file)
@@ -75,6 +100,8 @@ def provider_client(settings: WorkerSettings, observer: Observer | None = None) 
         state_dir=settings.state_dir,
         base_url=settings.base_url,
         rate_limit=settings.rate_limit,
+        coalesce=settings.coalesce_checks,
+        store=store,
         observer=observer,
     )
 
@@ -161,8 +188,15 @@ async def _wake_held(topups: TopUps) -> None:
 
 async def run(settings: WorkerSettings, policy: Policy, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises WrongSetting, SetupNeeded, or whatever the worker died of."""
+    with shared_books(settings) as store:
+        await _run(settings, policy, stop, store)
+
+
+async def _run(
+    settings: WorkerSettings, policy: Policy, stop: asyncio.Event, store: Callable[[str], Store] | None
+) -> None:
     stopping = asyncio.create_task(stop.wait())
-    async with Watch(settings, policy) as watch, provider_client(settings, watch.observer) as provider:
+    async with Watch(settings, policy) as watch, provider_client(settings, watch.observer, store) as provider:
         connecting = asyncio.create_task(connect(watch.runtime))
         if await _first({stopping, connecting}) is stopping:
             connecting.cancel()

@@ -99,7 +99,7 @@ class ProviderActivities:
             stranger = await self._stranger(ask)
             if stranger is not None:
                 return stranger
-            record = await self._client.check_id(ask.topup_id or "")
+            record = await self._client.check_id(ask.topup_id or "", sent_at=ask.first_send_at)
         except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
         if record.id is None:
@@ -167,7 +167,12 @@ class ProviderActivities:
 
         try:
             taken = await self._client.send(
-                plan_code=ask.plan_code, phone=ask.phone, amount=ask.amount, ref=ask.ref, may_leave=still_ours
+                plan_code=ask.plan_code,
+                phone=ask.phone,
+                amount=ask.amount,
+                ref=ask.ref,
+                may_leave=still_ours,
+                newcomer=not ask.held,
             )
         except OtherKey:
             return OtherAccount(why="The worker's key changed to another account's before the send")

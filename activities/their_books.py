@@ -78,7 +78,7 @@ class TheirBooks:
         """Every record that was made in a span, each once."""
 
         async def read(number: int) -> _Page[Record]:
-            page = await self._client.list_topups(page=number, since=since, until=until)
+            page = await self._client.list_topups(page=number, since=since, until=until, purpose="audit")
             return _Page(page.page, page.total_pages, page.total_results, tuple(map(as_record, page.items)))
 
         return await self._whole("list", read, lambda row: row.topup_id or (row.ref, row.created_at))
@@ -94,7 +94,7 @@ class TheirBooks:
 
     async def record(self, topup_id: str) -> Record | None:
         """The record with an id; None where the provider has none."""
-        return await self._found(lambda: self._client.check_id(topup_id))
+        return await self._found(lambda: self._client.check_id(topup_id, purpose="audit"))
 
     async def records_of(self, order: OurOrder, account: str, ids: Iterable[str] = ()) -> list[Record]:
         """Every record that the provider shows for an order's id, for other ids and for both forms of its ref."""
@@ -107,7 +107,7 @@ class TheirBooks:
         return [record for record in found.values() if record is not None]
 
     async def _by_ref(self, form: str) -> Record | None:
-        return await self._found(lambda: self._client.check_ref(form))
+        return await self._found(lambda: self._client.check_ref(form, purpose="audit"))
 
     async def _found(self, ask: Callable[[], Awaitable[TopUpRecord]]) -> Record | None:
         try:

@@ -3,6 +3,7 @@
 It knows one thing above all: for every failure of a send, whether an order may exist.
 """
 
+from oneclickdz.budget import DEFAULT_LIMITS
 from oneclickdz.client import BASE_URL, OneClickDZ
 from oneclickdz.errors import (
     CredentialsRefused,
@@ -25,7 +26,6 @@ from oneclickdz.errors import (
     Unreachable,
     WrongEnvironment,
 )
-from oneclickdz.limits import DEFAULT_LIMITS
 from oneclickdz.masking import mask_phones
 from oneclickdz.models import (
     Account,
@@ -41,6 +41,7 @@ from oneclickdz.models import (
 )
 from oneclickdz.observer import Exchange, Observer
 from oneclickdz.session import Environment
+from oneclickdz.stores import Store
 from oneclickdz.tokens import FileToken, StaticToken, TokenSource
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "SaysNothing",
     "SendAccepted",
     "StaticToken",
+    "Store",
     "TokenMissing",
     "TokenSource",
     "TopUpPage",

@@ -9,13 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.parse import quote
+from typing import Literal, Self
 
 import httpx
 
+from oneclickdz.budget import DEFAULT_LIMITS
 from oneclickdz.envelope import in_utc
-from oneclickdz.limits import DEFAULT_LIMITS
 from oneclickdz.masking import quieten_httpx
 from oneclickdz.models import (
     Account,
@@ -28,19 +27,23 @@ from oneclickdz.models import (
     WireModel,
 )
 from oneclickdz.observer import Observer, Watched
-from oneclickdz.session import Environment, Session
+from oneclickdz.pages import LARGEST_PAGE
+from oneclickdz.session import Environment, Session, segment
+from oneclickdz.stores import Store
 from oneclickdz.tokens import StaticToken, TokenSource, fingerprint
 from oneclickdz.wire import MayLeave, Wire
 
 BASE_URL = "https://api.oneclickdz.com/v3"
-LARGEST_PAGE = 100
+
+Purpose = Literal["confirm", "audit"]
 
 
 class OneClickDZ:
     """One account's access, safe to share between tasks of one event loop.
 
     All processes of a host that use the same ``state_dir`` share the rate limit and the guard against a
-    lockout. Nothing leaves before /validate has confirmed the key and its environment.
+    lockout; those of several hosts do by a ``store``. Nothing leaves before /validate has confirmed the key and its
+    environment.
 
     Args:
         token: the access token, or a source of tokens that may change while the client lives.
@@ -52,6 +55,8 @@ class OneClickDZ:
         now: the wall clock, seconds since the epoch.
         sleep: waits so many seconds.
         observer: told of each request and of each wait for the rate window.
+        store: the books of a key, by its fingerprint, where several hosts share them.
+        coalesce: let checks that are due together share one page of the list.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class OneClickDZ:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         observer: Observer | None = None,
+        store: Callable[[str], Store] | None = None,
+        coalesce: bool = True,
     ) -> None:
         quieten_httpx()
         self._tokens: TokenSource = StaticToken(token) if isinstance(token, str) else token
@@ -78,6 +85,8 @@ class OneClickDZ:
         self._now = now
         self._sleep = sleep
         self._watched = Watched(observer)
+        self._store = store
+        self._coalesce = coalesce
         self._sessions: dict[str, Session] = {}
         self._current: Session | None = None
 
@@ -101,7 +110,14 @@ class OneClickDZ:
         return await (await self._session()).identify()
 
     async def send(
-        self, *, plan_code: str, phone: str, amount: int | None, ref: str, may_leave: MayLeave
+        self,
+        *,
+        plan_code: str,
+        phone: str,
+        amount: int | None,
+        ref: str,
+        may_leave: MayLeave,
+        newcomer: bool = True,
     ) -> SendAccepted:
         """Order a top-up. One call is one POST at most. Source: api-reference/mobile/send-topup.
 
@@ -111,6 +127,7 @@ class OneClickDZ:
             ref: the caller's; the provider refuses a second order with it.
             may_leave: called again and again up to the moment before the first byte; what it raises
                 comes out unchanged, and then nothing was sent. It must not block.
+            newcomer: whether this order hasn't been told to come back later: those who were go first.
 
         Raises NothingCreated or PerhapsCreated, and nothing else of this package.
         """
@@ -124,18 +141,27 @@ class OneClickDZ:
             self._current = session
             may_leave()
 
-        return await session.send(body, leave)
+        return await session.send(body, leave, newcomer=newcomer)
 
-    async def check_id(self, topup_id: str) -> TopUpRecord:
-        """The order with the provider's id. Raises NotFound or SaysNothing. Source: mobile/check-by-id."""
-        return await (await self._session()).read(f"/mobile/check-id/{_segment(topup_id)}", TopUpRecord)
+    async def check_id(
+        self, topup_id: str, *, sent_at: datetime | None = None, purpose: Purpose = "confirm"
+    ) -> TopUpRecord:
+        """The order with the provider's id. Raises NotFound or SaysNothing. Source: mobile/check-by-id.
 
-    async def check_ref(self, ref: str) -> TopUpRecord:
+        With ``sent_at``, about when it was first sent, it is the check of an order under way: those that are due
+        together share one page of the list, where that is cheaper.
+        """
+        session = await self._session()
+        if sent_at is not None:
+            return await session.check(topup_id, sent_at)
+        return await session.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind=purpose)
+
+    async def check_ref(self, ref: str, *, purpose: Purpose = "confirm") -> TopUpRecord:
         """The order with exactly this form of a ref. Raises NotFound or SaysNothing. Source: mobile/check-by-ref.
 
         The provider may store ``API-<username>-<ref>``; trying both forms is the caller's part.
         """
-        return await (await self._session()).read(f"/mobile/check-ref/{_segment(ref)}", TopUpRecord)
+        return await (await self._session()).read(f"/mobile/check-ref/{segment(ref)}", TopUpRecord, kind=purpose)
 
     async def list_topups(
         self,
@@ -144,13 +170,14 @@ class OneClickDZ:
         page_size: int = 100,
         since: datetime | None = None,
         until: datetime | None = None,
+        purpose: Purpose = "confirm",
     ) -> TopUpPage:
         """One page of orders. Raises SaysNothing. Source: api-reference/mobile/list-topups.
 
         ``since`` and ``until`` come together or not at all, with a time zone; ``page_size`` is at most 100.
         """
         params = _page_params(page, page_size, since, until)
-        return await (await self._session()).read("/mobile/list", TopUpPage, params)
+        return await (await self._session()).read("/mobile/list", TopUpPage, params, kind=purpose)
 
     async def plans(self) -> Catalogue:
         """The account's plans; cache them, they change rarely. Raises SaysNothing. Source: mobile/list-plans."""
@@ -158,7 +185,7 @@ class OneClickDZ:
 
     async def balance(self) -> Decimal:
         """The account's money now, DZD. Raises SaysNothing. Source: api-reference/account/get-balance."""
-        return (await (await self._session()).read("/account/balance", _Balance)).balance
+        return (await (await self._session()).read("/account/balance", _Balance, kind="audit")).balance
 
     async def transactions(
         self,
@@ -170,7 +197,7 @@ class OneClickDZ:
     ) -> TransactionPage:
         """One page of the account's movements. Raises SaysNothing. Source: account/list-transactions."""
         params = _page_params(page, page_size, since, until)
-        return await (await self._session()).read("/account/transactions", TransactionPage, params)
+        return await (await self._session()).read("/account/transactions", TransactionPage, params, kind="audit")
 
     async def aclose(self) -> None:
         """Close all connections; the client can't be used afterwards."""
@@ -202,6 +229,8 @@ class OneClickDZ:
                 now=self._now,
                 sleep=self._sleep,
                 watched=self._watched,
+                store=self._store(name) if self._store else None,
+                coalesce=self._coalesce,
             )
         self._current = self._sessions[name]
         return self._current
@@ -209,13 +238,6 @@ class OneClickDZ:
 
 class _Balance(WireModel):
     balance: Amount
-
-
-def _segment(text: str) -> str:
-    # Dots would climb up the path, and an empty segment would ask for something else.
-    if not text.strip("."):
-        raise ValueError("an id or ref can't be empty or dots alone")
-    return quote(text, safe="")
 
 
 def _page_params(page: int, page_size: int, since: datetime | None, until: datetime | None) -> dict[str, str | int]:

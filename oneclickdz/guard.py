@@ -22,10 +22,10 @@ class KeyGuard:
         self._state = state
         self._now = now
 
-    def look(self, *, trial: bool = True) -> bool:
+    def look(self) -> bool:
         """Whether a /validate must say yes first: the key was never proven, or its trial is due.
 
-        Raises KeyClosed while the key may not be used; without ``trial`` also when a trial is due.
+        Raises KeyClosed while the key may not be used.
         """
         key = self._key()
         self._check_host()
@@ -33,15 +33,16 @@ class KeyGuard:
             self._check_unanswered(key)
             return key.proven_at is None
         wait = key.closed_at + CLOSED_SECONDS - self._now()
-        if key.tries >= MAX_TRIES:
-            raise KeyClosed(
-                f"{key.text} This key was refused {key.tries} times and is not tried again: "
-                f"set another key, or remove {self._state.key_file} to try it once more.",
-                code=key.code,
-            )
-        if wait > 0 or not trial:
-            raise KeyClosed(key.text, code=key.code, retry_after=max(wait, 0.0))
+        if key.tries >= MAX_TRIES or wait > 0:
+            raise self._closed(key)
         return True
+
+    def must_be_open(self) -> None:
+        """Raise KeyClosed where the key is known to be closed. Waits for nothing."""
+        key = self._state.glance()
+        self._check_host()
+        if key.code is not None:
+            raise self._closed(key)
 
     def begin(self) -> KeyState:
         """Write down that a /validate is about to leave, so that being killed does not hide it.
@@ -111,6 +112,16 @@ class KeyGuard:
             key = key.model_copy(update=times)
             self._state.save(key)
             return key
+
+    def _closed(self, key: KeyState) -> KeyClosed:
+        if key.tries >= MAX_TRIES:
+            text = (
+                f"{key.text} This key was refused {key.tries} times and is not tried again: "
+                f"set another key, or remove {self._state.whereabouts()} to try it once more."
+            )
+            return KeyClosed(text, code=key.code)
+        wait = min(key.closed_at + CLOSED_SECONDS - self._now(), CLOSED_SECONDS)
+        return KeyClosed(key.text, code=key.code, retry_after=max(wait, 0.0))
 
     def _check_host(self) -> None:
         wait = self._state.host().blocked_until - self._now()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import quote
 
 from filelock import AsyncFileLock, Timeout
 from httpx import codes
 from pydantic import BaseModel
 
-from oneclickdz.envelope import RETRY_AFTER_DEFAULT_SECONDS, Answer, read_envelope, retry_after
+from oneclickdz.budget import Kind
+from oneclickdz.coalescing import Checks
+from oneclickdz.envelope import RETRY_AFTER_DEFAULT_SECONDS, Answer, in_utc, read_envelope, retry_after
 from oneclickdz.errors import (
     CredentialsRefused,
     NotSent,
@@ -23,10 +27,13 @@ from oneclickdz.errors import (
 )
 from oneclickdz.guard import KeyGuard
 from oneclickdz.limits import READ_WAIT_SECONDS, SEND_WAIT_SECONDS, RateWindow
-from oneclickdz.models import Account, SendAccepted
+from oneclickdz.models import Account, SendAccepted, TopUpPage, TopUpRecord
 from oneclickdz.observer import Watched
+from oneclickdz.pages import LARGEST_PAGE, Span
 from oneclickdz.state import SharedState
+from oneclickdz.stores import Store
 from oneclickdz.tokens import fingerprint
+from oneclickdz.turns import Turns
 from oneclickdz.verdicts import accepted, credentials, read_failure, record, transport_failure, unfit
 from oneclickdz.wire import MayLeave, TransportFailure, Wire
 
@@ -51,16 +58,21 @@ class Session:
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
         watched: Watched,
+        store: Store | None = None,
+        coalesce: bool = True,
     ) -> None:
         self.account: Account | None = None
         self._token = token
         self._wire = wire
         self._environment = environment
         self._now = now
-        self._state = SharedState(state_dir, fingerprint(token))
+        self._state = SharedState(state_dir, fingerprint(token), now=now, store=store)
         self._guard = KeyGuard(self._state, now=now)
-        self._window = RateWindow(self._state, limit=rate_limit, now=now, sleep=sleep, watched=watched)
+        self._window = RateWindow(self._state, limit=rate_limit, sleep=sleep, watched=watched)
         self._watched = watched
+        turns = Turns(self._state, limit=rate_limit, token=token)
+        self._checks = Checks(ask_one=self._check_one, ask_page=self._check_page, turns=turns, sleep=sleep)
+        self._coalesce = coalesce
         self._proving: asyncio.Task[Account] | None = None
 
     async def validate(self) -> Account:
@@ -73,27 +85,38 @@ class Session:
         """Whose key it is, without a request where /validate has said so before."""
         return await self._ensure_open()
 
-    async def read(self, path: str, shape: type[M], params: Mapping[str, str | int] | None = None) -> M:
+    async def check(self, topup_id: str, sent_at: datetime) -> TopUpRecord:
+        """One order's record, perhaps from a page that answers for several. Raises NotFound or SaysNothing."""
+        await self._ensure_open()
+        if self._coalesce:
+            return await self._checks.check(topup_id, sent_at.timestamp())
+        return await self._check_one(topup_id)
+
+    async def read(
+        self, path: str, shape: type[M], params: Mapping[str, str | int] | None = None, *, kind: Kind = "confirm"
+    ) -> M:
         """The data of a GET. Raises NotFound or SaysNothing."""
         await self._ensure_open()
-        await self._window.acquire("read", max_wait=READ_WAIT_SECONDS)
+        await self._window.acquire(kind, max_wait=READ_WAIT_SECONDS)
         with self._watched.exchange(path):
             try:
-                answer = await self._wire.get(path, token=self._token, may_leave=self._still_open, params=params)
+                answer = await self._wire.get(
+                    path, token=self._token, may_leave=self._guard.must_be_open, params=params
+                )
             except TransportFailure as failure:
                 raise read_failure(failure.problem) from failure
             await self._settle(answer)
             return record(answer, shape, now=self._now())
 
-    async def send(self, body: Mapping[str, object], may_leave: MayLeave) -> SendAccepted:
+    async def send(self, body: Mapping[str, object], may_leave: MayLeave, *, newcomer: bool) -> SendAccepted:
         """The answer to an order. Raises NothingCreated, PerhapsCreated or what ``may_leave`` raises."""
 
         def gate() -> None:
-            self._still_open()
+            self._guard.must_be_open()
             may_leave()
 
         await self._ensure_open()
-        await self._window.acquire("send", max_wait=SEND_WAIT_SECONDS)
+        await self._window.acquire("send", max_wait=SEND_WAIT_SECONDS, newcomer=newcomer)
         with self._watched.exchange("/mobile/send"):
             try:
                 answer = await self._wire.post("/mobile/send", token=self._token, may_leave=gate, body=body)
@@ -103,7 +126,8 @@ class Session:
             return accepted(answer, now=self._now())
 
     async def aclose(self) -> None:
-        """End a /validate that is still under way."""
+        """End what is still under way."""
+        await self._checks.aclose()
         if self._proving is not None and self._proving.cancel():
             await asyncio.wait({self._proving})
 
@@ -115,8 +139,13 @@ class Session:
         self._check_environment(account)
         return account
 
-    def _still_open(self) -> None:
-        self._guard.look(trial=False)
+    async def _check_one(self, topup_id: str) -> TopUpRecord:
+        return await self.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind="check")
+
+    async def _check_page(self, span: Span) -> TopUpPage:
+        since, until = (in_utc(datetime.fromtimestamp(at, UTC)) for at in (span.since, span.until))
+        params: dict[str, str | int] = {"page": 1, "pageSize": LARGEST_PAGE, "from": since, "to": until}
+        return await self.read("/mobile/list", TopUpPage, params, kind="check")
 
     def _check_environment(self, account: Account) -> None:
         if account.environment != self._environment:
@@ -135,15 +164,15 @@ class Session:
         return await asyncio.shield(self._proving)
 
     async def _prove(self, known: Account | None) -> Account:
+        due = await asyncio.to_thread(self._guard.look)
         # One process of the host at a time, so that a bad key costs one attempt and not one a process.
         lock = AsyncFileLock(self._state.proof_lock_file, timeout=PROOF_WAIT_SECONDS, thread_local=False)
-        with self._state.usable():
-            try:
-                await lock.acquire()
-            except Timeout:
-                raise Unreachable(
-                    "Another process of this host is still trying the access token. Try again in a few seconds."
-                ) from None
+        try:
+            await lock.acquire()
+        except Timeout:
+            raise Unreachable(
+                "Another process of this host is still trying the access token. Try again in a few seconds."
+            ) from None
         try:
             due = await asyncio.to_thread(self._guard.look)
             if known is None or due:
@@ -196,6 +225,13 @@ class Session:
 
     def _asked_to_wait(self, answer: Answer) -> float:
         return retry_after(answer.headers, now=self._now()) or RETRY_AFTER_DEFAULT_SECONDS
+
+
+def segment(text: str) -> str:
+    """An id or ref as one segment of a path. Raises ValueError for one that would climb up the path."""
+    if not text.strip("."):
+        raise ValueError("an id or ref can't be empty or dots alone")
+    return quote(text, safe="")
 
 
 def _always() -> None:

@@ -1,32 +1,38 @@
-"""The files that all processes of a host share about one key.
+"""The books that all who use one key share: what is known of the key, its rate window, its newest page of checks.
 
-They hold no secret: a key appears only as a hash. Writes go through a lock and an atomic replace, so a
-process killed at any moment leaves either the old or the new state.
+They hold no secret: a key appears only as a hash, and a page is encrypted.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from oneclickdz.budget import Window
 from oneclickdz.errors import RateLimited
+from oneclickdz.stores import FileStore, Store, StoreTrouble
 
-LOCK_SECONDS = 2.0
-_POLL_SECONDS = 0.01
 _TRY_AGAIN_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
 
-class KeyState(BaseModel):
+class Book(BaseModel):
+    """One named body of the store. `SURE`: it must outlive a power cut."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    NAME: ClassVar[str]
+    SURE: ClassVar[bool] = True
+
+
+class KeyState(Book):
     """What is known of one key; times are wall-clock seconds since the epoch.
 
     Attributes:
@@ -38,7 +44,7 @@ class KeyState(BaseModel):
         hold_until: no request before then, by a Retry-After.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    NAME = ""
 
     code: str | None = None
     text: str = ""
@@ -50,76 +56,122 @@ class KeyState(BaseModel):
     hold_until: float = 0.0
 
 
-class HostState(BaseModel):
+class HostState(Book):
     """What concerns every key of this host: the provider blocks addresses, not keys."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    NAME = ""
 
     blocked_until: float = 0.0
 
 
-S = TypeVar("S", KeyState, HostState)
+class WindowState(Book):
+    """The requests of the last minute. After a power cut there was none for longer than that."""
+
+    NAME, SURE = "window", False
+
+    window: Window = Window()
+
+
+class TurnState(Book):
+    """Whose turn it is to ask for checks: nobody's before `next_at`. `page_at`: when the newest page was asked for."""
+
+    NAME, SURE = "turn", False
+
+    next_at: float = 0.0
+    page_at: float = 0.0
+
+
+class PageState(Book):
+    """The newest page of checks, encrypted; `asked_at` tells whether it answers a question."""
+
+    NAME, SURE = "page", False
+
+    asked_at: float = 0.0
+    body: str = ""
+
+
+S = TypeVar("S", bound=Book)
 
 
 class SharedState:
-    """The state of one key in ``folder``, under the key's fingerprint.
+    """One key's books: in ``folder`` under the key's fingerprint, or in a store that several hosts share.
 
-    Every method may block for a file and raises RateLimited when the folder can't be used.
+    What concerns the host alone stays in the folder. Every method may block and raises RateLimited when the books
+    can't be used.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(
+        self, folder: Path, fingerprint: str, *, now: Callable[[], float] = time.time, store: Store | None = None
+    ) -> None:
         self.folder = folder
-        self.key_file = folder / f"oneclickdz-{fingerprint}.json"
-        self.window_file = folder / f"oneclickdz-{fingerprint}.window.sqlite"
+        files = FileStore(folder, f"oneclickdz-{fingerprint}", now=now)
+        self._store: Store = store or files
+        self._host: Store = FileStore(folder, "oneclickdz-host", now=now)
+        self.key_file = files.path(KeyState.NAME)
+        self.window_file = files.path(WindowState.NAME)
         self.proof_lock_file = folder / f"oneclickdz-{fingerprint}.validate.lock"
-        self._lock_file = folder / f"oneclickdz-{fingerprint}.lock"
-        self._host_file = folder / "oneclickdz-host.json"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the key's lock; waits at most 2 s for it."""
-        with self.usable(), FileLock(self._lock_file, timeout=LOCK_SECONDS, poll_interval=_POLL_SECONDS):
+        """Hold the key's books; waits at most 2 s for them."""
+        with usable(), self._store.locked():
             yield
+
+    def now(self) -> float:
+        """The clock of everybody who shares these books."""
+        with usable():
+            return self._store.now()
 
     def key(self) -> KeyState:
         """The state of the key now."""
-        return self._read(self.key_file, KeyState)
+        return self.read(KeyState)
 
     def host(self) -> HostState:
         """The state of the host now."""
-        return self._read(self._host_file, HostState)
+        return self.read(HostState)
 
-    def save(self, state: KeyState | HostState) -> None:
-        """Replace a state as a whole; for the key's, hold the lock."""
-        path = self.key_file if isinstance(state, KeyState) else self._host_file
-        fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
-        with self.usable():
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(state.model_dump_json())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
+    def glance(self) -> KeyState:
+        """The state of the key as far as can be told without waiting for anything."""
+        with usable():
+            return _parsed(KeyState, self._store.glance(KeyState.NAME)) or KeyState()
 
-    def _read(self, path: Path, shape: type[S]) -> S:
-        with self.usable():
-            try:
-                return shape.model_validate_json(path.read_bytes())
-            except FileNotFoundError:
-                return shape()
-            except ValidationError:
-                # Replaced as a whole, it can only have been damaged by hand or by the disk.
-                logger.warning("%s can't be read and counts as empty", path.name)
-                return shape()
+    def read(self, shape: type[S]) -> S:
+        """A book as it is now; a damaged one counts as empty."""
+        return self.sound(shape) or shape()
 
-    @contextmanager
-    def usable(self) -> Iterator[None]:
-        """Turn any trouble with the files into RateLimited."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            yield
-        except (OSError, Timeout) as problem:
-            raise RateLimited(
-                f"The shared state in {self.folder} can't be used ({type(problem).__name__}), so nothing is sent. "
-                "Check that TOPUPS_STATE_DIR is writable and has space.",
-                retry_after=_TRY_AGAIN_SECONDS,
-            ) from None
+    def sound(self, shape: type[S]) -> S | None:
+        """A book as it is now, empty where there is none; None for a damaged one."""
+        with usable():
+            return _parsed(shape, self._of(shape).read(shape.NAME))
+
+    def save(self, book: Book) -> None:
+        """Replace a book as a whole; hold the lock, but for the host's."""
+        with usable():
+            self._of(type(book)).write(book.NAME, book.model_dump_json().encode(), sure=book.SURE)
+
+    def whereabouts(self) -> str:
+        """Where a person finds what is known of the key."""
+        return self._store.whereabouts(KeyState.NAME)
+
+    def _of(self, shape: type[Book]) -> Store:
+        return self._host if shape is HostState else self._store
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Turn any trouble with the books into RateLimited."""
+    try:
+        yield
+    except StoreTrouble as trouble:
+        raise RateLimited(str(trouble), retry_after=_TRY_AGAIN_SECONDS) from None
+
+
+def _parsed(shape: type[S], body: bytes | None) -> S | None:
+    if body is None:
+        return shape()
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError:
+        # Replaced as a whole, it can only have been damaged by hand or by the disk.
+        logger.warning("The %s can't be read and counts as empty", shape.__name__)
+        return None

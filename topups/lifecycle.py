@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from topups import people, records
+from topups.kept_back import hold_wait, is_own_time, kept_back, spread
 from topups.models import HoldReason, Phase
 from topups.observations import (
     Accepted,
@@ -98,10 +99,18 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
     """
     if order.final:
         return order
-    lost = isinstance(seen, NoAnswer) and seen.lost
-    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not lost:
+    if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not _unasked(order, seen):
         order = order.but(last_request_at=now)
     return people.settle(_observe(order, seen, now, chance), seen, now)
+
+
+def _unasked(order: Order, seen: Observation) -> bool:
+    """No request's end was seen: the gap to the next one counts from the beginning."""
+    if isinstance(seen, Held):
+        return order.own_times and order.send_open and not seen.left
+    if not isinstance(seen, NoAnswer):
+        return False
+    return seen.lost or (order.own_times and order.topup_id is not None and not seen.asked)
 
 
 def _observe(order: Order, seen: Observation, now: datetime, chance: float) -> Order:
@@ -182,10 +191,10 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
         return _hold(order, Held(reason=HoldReason.UNREACHABLE, why=seen.why), now)
     if order.topup_id is None:
         if not seen.asked:
-            return _kept_back(order, now, chance, seen.retry_after)
+            return kept_back(order, now, chance, seen.retry_after)
         return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
-    if order.phase is Phase.UNKNOWN_ERROR and not seen.asked:
-        return _kept_back(order, now, chance, seen.retry_after)
+    if not seen.asked and (order.own_times or order.phase is Phase.UNKNOWN_ERROR):
+        return kept_back(order, now, chance, seen.retry_after)
     order = order.but(polls=order.polls + seen.asked)
     if order.polls >= order.policy.poll_count:
         order = order.but(review_reason=order.review_reason or f"Not final after {order.polls} checks")
@@ -233,14 +242,13 @@ def _not_sent(order: Order) -> Order:
 
 def _hold(order: Order, held: Held, now: datetime) -> Order:
     before, holds = order, order.holds + 1
-    # A new key may come at any moment, so a refused one's own wait doesn't count.
-    asked = 0.0 if held.reason is HoldReason.CREDENTIALS else min(held.retry_after, order.policy.hold_max)
-    wait = max(order.policy.hold_wait(holds), asked)
-    order = order.but(phase=Phase.ON_HOLD, hold_reason=held.reason, holds=holds, prepared=False)
+    # What the plan allows is asked again after a hold, but for the short one in the key's own queue.
+    prepared = order.prepared and is_own_time(order, held)
+    order = order.but(phase=Phase.ON_HOLD, hold_reason=held.reason, holds=holds, prepared=prepared)
     order = order.but(error_message=held.why, review_reason=None)
     if before.hold_reason is not held.reason:
         order = order.noted(now, f"On hold for {held.reason}: {held.why}")
-    return order.due(min(now + timedelta(seconds=wait), order.deliver_by))
+    return order.due(min(now + timedelta(seconds=hold_wait(order, held)), order.deliver_by))
 
 
 def _confirm(order: Order, why: str, now: datetime) -> Order:
@@ -282,16 +290,5 @@ def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float =
     order = order.but(unanswered=order.unanswered + 1)
     if order.phase is Phase.UNKNOWN_ERROR:
         return order.due(now + timedelta(seconds=order.policy.slow_poll))
-    wait = max(order.policy.poll_wait(order.polls, order.unanswered, chance), _spread(at_least, chance))
+    wait = max(order.policy.poll_wait(order.polls, order.unanswered, chance), spread(at_least, chance))
     return order.due(now + timedelta(seconds=wait))
-
-
-def _kept_back(order: Order, now: datetime, chance: float, retry_after: float) -> Order:
-    """Our own rate limit kept a look-up or a recheck back: nobody was asked, so it is still due."""
-    wait = max(order.policy.poll_wait(0, 0, chance), _spread(retry_after, chance))
-    return order.due(now + timedelta(seconds=wait))
-
-
-def _spread(seconds: float, chance: float) -> float:
-    """Or all orders that wait for the rate limit come back at once."""
-    return min(seconds, UNANSWERED_MAX_SECONDS) * (1 + chance / 4)

@@ -81,6 +81,9 @@ class Order(Model):
     hold_reason: HoldReason | None = None
     holds: int = 0
 
+    # whether the times that the key's budget names are taken as they are; orders of before 0.4 have longer waits
+    own_times: bool = False
+
     # people
     reopened: bool = False
     resolution: Resolve | None = None

@@ -70,13 +70,15 @@ class WorkerSettings(ClientSettings):
         default=PROVIDER_BASE_URL, validation_alias="ONECLICKDZ_BASE_URL", pattern=r"\Ahttps?://\S+\z"
     )
     rate_limit: PositiveInt | None = Field(default=None, validation_alias="ONECLICKDZ_RATE_LIMIT")
+    coalesce_checks: bool = Field(default=True, validation_alias="TOPUPS_COALESCE_CHECKS")
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path("topups"), validation_alias="TOPUPS_STATE_DIR"
     )
+    state_url: SecretStr | None = Field(default=None, validation_alias="TOPUPS_STATE_URL")
     health_address: Address | None = Field(default=None, validation_alias="TOPUPS_HEALTH_ADDRESS")
     metrics_address: Address | None = Field(default=None, validation_alias="TOPUPS_METRICS_ADDRESS")
 
-    @field_validator("access_token_file", "health_address", "metrics_address", mode="before")
+    @field_validator("access_token_file", "state_url", "health_address", "metrics_address", mode="before")
     @classmethod
     def _unset(cls, text: Any) -> Any:
         # A compose file hands on what isn't set as empty.

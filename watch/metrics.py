@@ -16,7 +16,7 @@ from topups.models import Phase
 
 UNKNOWN = math.nan
 SEND_OUTCOMES = ("accepted", "refused", "duplicate", "in_doubt", "held", "other_account")
-WAIT_KINDS = ("send", "read", "validate")
+WAIT_KINDS = ("send", "validate", "confirm", "check", "audit")
 # Seconds. A POST may last 30, a GET 8; the wait for the rate window 5 at most.
 BUCKETS = {
     "topups_provider_request": (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30),

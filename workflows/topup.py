@@ -60,6 +60,9 @@ class TopUp:
         )
         # Asked at the very start: later a run past the last task could get another answer than its replay.
         self._clock = Clock(self._order.deliver_by, by_timers=workflow.patched("clock-by-timers"))
+        own_times = workflow.patched("own-times")
+        if given.order is None:
+            self._order = self._order.but(own_times=own_times)
         self._late_is_looked_up = self._audits = workflow.patched("late-looks-and-audits")
 
     @workflow.run

@@ -107,15 +107,15 @@ class FakeClient:
             await self.on_its_way()
         return _answer(self.sends.pop(0) if self.sends else SendAccepted(topup_id=TOPUP_ID, topup_ref=REF))
 
-    async def check_id(self, topup_id: str) -> TopUpRecord:
+    async def check_id(self, topup_id: str, **_: Any) -> TopUpRecord:
         self.asked.append(f"check-id {topup_id}")
         return _answer(self.by_id)
 
-    async def check_ref(self, ref: str) -> TopUpRecord:
+    async def check_ref(self, ref: str, **_: Any) -> TopUpRecord:
         self.asked.append(f"check-ref {ref}")
         return _answer(self.by_ref.get(ref, NOT_FOUND))
 
-    async def list_topups(self, *, page: int, since: datetime, until: datetime) -> TopUpPage:
+    async def list_topups(self, *, page: int, since: datetime, until: datetime, **_: Any) -> TopUpPage:
         self.asked.append(f"list {page}")
         self.windows.append((since, until))
         self.while_it_lists()

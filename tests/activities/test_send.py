@@ -55,7 +55,13 @@ def test_every_error_of_the_client_has_its_line_in_these_tables() -> None:
 
 async def test_a_taken_send_is_accepted_with_its_id(desk: Desk) -> None:
     assert await desk.sends() == Accepted(topup_id=TOPUP_ID, provider_ref=REF)
-    assert desk.client.sent == [{"plan_code": "PREPAID_DJEZZY", "phone": "0771234567", "amount": 500, "ref": REF}]
+    order = {"plan_code": "PREPAID_DJEZZY", "phone": "0771234567", "amount": 500, "ref": REF}
+    assert desk.client.sent == [order | {"newcomer": True}]
+
+
+async def test_an_order_that_was_told_to_come_back_is_no_newcomer(desk: Desk) -> None:
+    await desk.sends(held=True)
+    assert desk.client.sent[0]["newcomer"] is False
 
 
 @pytest.mark.parametrize(("kind", "reason", "left"), HOLDS)

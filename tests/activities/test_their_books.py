@@ -35,7 +35,7 @@ class Client:
     async def identify(self) -> Account:
         return Account(username=self.whose, environment="sandbox")
 
-    async def list_topups(self, *, page: int, since: datetime, until: datetime) -> TopUpPage:
+    async def list_topups(self, *, page: int, since: datetime, until: datetime, purpose: str) -> TopUpPage:
         self.asked.append(f"list {page}")
         found = self.pages.pop(0)
         if isinstance(found, Exception):
@@ -49,11 +49,11 @@ class Client:
     async def balance(self) -> Decimal:
         return Decimal("1326.13")
 
-    async def check_id(self, topup_id: str) -> TopUpRecord:
+    async def check_id(self, topup_id: str, *, purpose: str) -> TopUpRecord:
         self.asked.append(f"check-id {topup_id}")
         return self._given(self.known.get(topup_id))
 
-    async def check_ref(self, ref: str) -> TopUpRecord:
+    async def check_ref(self, ref: str, *, purpose: str) -> TopUpRecord:
         self.asked.append(f"check-ref {ref}")
         return self._given(self.by_ref.get(ref))
 

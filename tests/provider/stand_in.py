@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -108,3 +109,12 @@ class Kit:
         }
         self.clients.append(OneClickDZ(**given))
         return self.clients[-1]
+
+
+async def until(ready: Callable[[], object]) -> None:
+    """Wait for something that other tasks do."""
+    for _ in range(500):
+        if ready():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came about")

@@ -143,7 +143,7 @@ async def test_requests_refused_together_count_as_one(kit: Kit, provider: Provid
     kit.clock.seconds += 15 * MINUTE
     assert guard.look() is True
     with pytest.raises(KeyClosed):
-        guard.look(trial=False)
+        guard.must_be_open()
 
 
 async def test_an_old_success_does_not_open_a_closed_key(kit: Kit, guard: KeyGuard) -> None:

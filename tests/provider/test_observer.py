@@ -103,7 +103,7 @@ async def test_waits_for_the_rate_window_are_told_in_seconds(
     kit: Kit, provider: Provider, diary: Diary, clock: Clock
 ) -> None:
     provider.say(BALANCE, ok({"balance": 7}))
-    client = kit.client(observer=diary, rate_limit=3)
+    client = kit.client(observer=diary, rate_limit=4)
     await client.balance()
     clock.seconds += 60
     await client.balance()
@@ -112,10 +112,10 @@ async def test_waits_for_the_rate_window_are_told_in_seconds(
         await client.balance()
     assert [(kind, round(seconds), in_vain) for kind, seconds, in_vain in diary.waits] == [
         ("validate", 0, False),
-        ("read", 0, False),
-        ("read", 1, False),
-        ("read", 0, False),
-        ("read", 0, True),
+        ("audit", 0, False),
+        ("audit", 1, False),
+        ("audit", 0, False),
+        ("audit", 0, True),
     ]
 
 

@@ -59,7 +59,7 @@ def test_waits_for_the_rate_window_are_timed_and_those_in_vain_counted(
     seen = scrape()
     assert seen['topups_rate_limit_wait_seconds_sum{kind="send"}'] == 6.5
     assert seen['topups_rate_limit_in_vain_total{kind="send"}'] == 1
-    assert seen['topups_rate_limit_in_vain_total{kind="read"}'] == 0
+    assert seen['topups_rate_limit_in_vain_total{kind="check"}'] == 0
 
 
 def test_orders_are_shown_by_phase_until_nobody_can_count_them(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
