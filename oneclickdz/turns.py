@@ -35,10 +35,10 @@ class Page:
 
 
 class Turns:
-    """Turns are ``pace`` seconds apart: as many as the budget keeps for checks alone."""
+    """Turns are ``pace`` seconds apart: one less than the budget keeps for checks, so that each finds its place."""
 
     def __init__(self, state: SharedState, *, limit: int, token: str) -> None:
-        self.pace = min(WINDOW_SECONDS / max(floor("check", limit), 1), PACE_MAX_SECONDS)
+        self.pace = min(WINDOW_SECONDS / max(floor("check", limit) - 1, 1), PACE_MAX_SECONDS)
         self._state = state
         # Who can read a page could ask for it too.
         secret = hashlib.sha256(b"durable-topups page of checks\0" + token.encode()).digest()

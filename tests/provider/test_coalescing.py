@@ -394,7 +394,7 @@ async def test_turns_are_as_many_as_the_budget_keeps_for_checks(shop: Shop) -> N
         ids = [shop.make(10 * step + number) for number in range(5)]
         await asyncio.gather(*(shop.check(client, each) for each in ids), return_exceptions=True)
         shop.clock.seconds += 0.5
-    turns = (shop.clock.seconds - began) / (61 / 12)
+    turns = (shop.clock.seconds - began) / (61 / 11)
     assert shop.pages > 1
     assert shop.pages + len(shop.singles) <= turns + BURST + 2
 
