@@ -14,7 +14,7 @@ class Asked:
         self._offset = 0
         self._requests: defaultdict[str, list[float]] = defaultdict(list)
         self._answers: defaultdict[str, int] = defaultdict(int)
-        self._sent: set[str] = set()
+        self._answered: defaultdict[int, int] = defaultdict(int)
 
     def requests(self, ref: str) -> list[float]:
         """When a check of this order arrived at the provider, oldest first."""
@@ -26,15 +26,15 @@ class Asked:
         self._read()
         return sum(len(times) for times in self._requests.values())
 
-    def sent(self) -> int:
-        """How many orders were sent and answered."""
+    def asked_since(self, moment: float) -> int:
+        """About how many orders a check arrived after that moment."""
         self._read()
-        return len(self._sent)
+        return sum(times[-1] > moment for times in self._requests.values() if times)
 
     def answered(self, times: int = 1) -> int:
         """How many orders got an answer to so many checks."""
         self._read()
-        return sum(answers >= times for answers in self._answers.values())
+        return self._answered[times]
 
     def _read(self) -> None:
         with self._ledger.open("rb") as file:
@@ -48,7 +48,6 @@ class Asked:
                     self._requests[row["ref"]].append(datetime.fromisoformat(row["at"]).timestamp())
                 case "check-id", "answer":
                     self._answers[row["ref"]] += 1
-                case "send", "answer":
-                    self._sent.add(row["ref"])
+                    self._answered[self._answers[row["ref"]]] += 1
                 case _:
                     pass

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from benchmarks.asked import Asked
+from benchmarks.measure import Measure
 from starter.demo.stage import Stage, new_folder
 from starter.local import DevServer, without_ours
 from starter.processes import NotReady, Process
@@ -93,6 +94,11 @@ async def until(ready: Callable[[], Awaitable[bool]], seconds: float, what: str)
         if asyncio.get_running_loop().time() > deadline:
             raise NotReady(f"waited {seconds:g} s for {what}")
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def skipped(name: str, why: str) -> Measure:
+    """What a benchmark says that can't run here."""
+    return Measure(name, f"{name} is skipped: {why}", "none", (), {"skipped": why})
 
 
 @asynccontextmanager
