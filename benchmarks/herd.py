@@ -45,7 +45,9 @@ class Herd(Stage):
         """A worker that is not started yet, by the module that it runs and that module's arguments."""
         settings = self._worker_env() | {"ONECLICKDZ_RATE_LIMIT": "1000000"} | env
         command = [sys.executable, "-m", *module.split()]
-        environment = without_ours(os.environ, **settings)
+        # The SDK's sandbox imports the workflows anew for each order: without bytecode it would compile them each time.
+        environment = without_ours(os.environ, **settings, PYTHONPYCACHEPREFIX=str(self.folder / "bytecode"))
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         worker = Process(name, command, log=self.folder / f"{name}.log", env=environment)
         self.workers.append(worker)
         return worker
