@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from tests.chaos.plan import BESIDE, WINDOWS, Plan, Scale, plan
+from tests.chaos.plan import BESIDE, HANDLING, LIES, WINDOWS, Plan, Scale, plan
 
-FAULTS = {f"F{number}" for number in range(1, 17)}
+FAULTS = {f"F{number}" for number in range(1, 18)}
 
 
 def refs(ours: Plan) -> list[str]:
@@ -58,3 +58,10 @@ def test_recovery_is_measured_for_sends_and_for_checks_in_every_deck() -> None:
 def test_only_the_faults_that_were_asked_for_are_planned() -> None:
     kinds = {each.kind for each in plan(1, Scale(only=frozenset({"F3", "F4/send"}))).rounds}
     assert kinds == {("F3", "all"), ("F4", "send")}
+
+
+def test_a_page_lies_in_every_way_to_orders_that_are_in_flight_together() -> None:
+    rounds = plan(1, Scale(only=frozenset({"F17"}))).rounds
+    assert {each.window for each in rounds} == set(LIES)
+    assert all(6 <= len(each.orders) <= 12 for each in rounds)
+    assert {order.phone for each in rounds for order in each.orders} == {HANDLING}

@@ -1,0 +1,84 @@
+"""F17: orders that are in flight together share a page of the provider's list, and the page lies."""
+
+import asyncio
+from typing import Any
+
+from tests.chaos.answers import BROKEN
+from tests.chaos.diary import Row
+from tests.chaos.ground import NO_PAGES, Ground
+from tests.chaos.machines import key_of
+from tests.chaos.plan import Round
+
+LASTS_SECONDS = 20.0
+ENDINGS = ("FULFILLED", "REFUNDED")
+TOTALS = ("zero", "fewer", "absurd")
+STALE_SECONDS = 12.0
+FOR_EVER = -1
+
+Fault = dict[str, Any]
+
+
+def faults_of(each: Round) -> list[Fault]:
+    """The faults of a round as the desk takes them. The first that isn't used up counts; the last one stays."""
+    lies: dict[str, Fault] = {
+        "stale": {"action": "stale_page", "seconds": STALE_SECONDS},
+        "shifted": {"action": "shifted_page", "rows": 1 + int(each.chance * 3)},
+        "duplicates": {"action": "duplicate_rows"},
+        "missing": {"action": "missing_record", "share": 0.5},
+        "other-order": {"action": "other_order"},
+        "totals": {"action": "wrong_totals", "totals": TOTALS[int(each.chance * len(TOTALS))]},
+    }
+    if each.window in lies:
+        return [{"moment": "received", "n": FOR_EVER} | lies[each.window]]
+    broken = [{"moment": moment, "action": action, "n": 1} for moment, action in BROKEN if action != "timeout"]
+    return [*broken, {"moment": "received", "action": "error", "http": 503, "n": FOR_EVER}]
+
+
+async def lying(ground: Ground, each: Round) -> None:
+    """F17: the provider settles orders one after the other while every page about them lies.
+
+    They have a worker with a key of its own, so that no look-up of another round is lied to.
+    """
+    if not ground.coalesce:
+        ground.skip(each, NO_PAGES)
+        return
+    queue, key = f"pages-{each.number}", key_of(each)
+    mine = {"TOPUPS_TASK_QUEUE": queue, "TOPUPS_STATE_DIR": str(ground.folder / queue)}
+    await ground.start_worker(ground.worker(queue, **mine, ONECLICKDZ_ACCESS_TOKEN=key))
+    ground.hand(*each.orders, queue=queue)
+    await asyncio.gather(*(ground.row(order.ref, kind="commit") for order in each.orders))
+    since = len(ground.ledger.rows)
+    armed = [await ground.desk.arm_fault("list", **fault, key=key) for fault in faults_of(each)]
+    await _settled_meanwhile(ground, each)
+    rows = ground.ledger.rows[since:]
+    for fault in armed:
+        await ground.desk.lift(fault)
+    pages = unread_pages(rows, key) if each.window == "unreadable" else lying_pages(rows, key)
+    met = still_open([order.ref for order in each.orders], rows, min(pages, default=None))
+    ground.fault(each.number, each.fault, each.window, met, endpoint="list")
+
+
+async def _settled_meanwhile(ground: Ground, each: Round) -> None:
+    pause = LASTS_SECONDS / (len(each.orders) + 1)
+    for number, order in enumerate(each.orders):
+        await asyncio.sleep(pause)
+        await ground.drive(order.ref, ENDINGS[number % len(ENDINGS)])
+    await asyncio.sleep(pause)
+
+
+def lying_pages(rows: list[Row], key: str) -> list[int]:
+    """When pages with this key were answered that the fault has changed, as places in the ledger."""
+    return [row["seq"] for row in rows if row["kind"] == "answer" and row["key"] == key and "lie" in row]
+
+
+def unread_pages(rows: list[Row], key: str) -> list[int]:
+    """When pages were asked for with this key that showed no rows."""
+    read = {row["request_seq"] for row in rows if "items" in row}
+    asked = [row for row in rows if row["kind"] == "request" and row["endpoint"] == "list" and row["key"] == key]
+    return [row["seq"] for row in asked if row["seq"] not in read]
+
+
+def still_open(refs: list[str], rows: list[Row], at: int | None) -> list[str]:
+    """Those of the orders that the provider hadn't ended yet at a place in the ledger; none without a place."""
+    over = {row["ref"] for row in rows if row["kind"] in {"delivery", "refund"} and row["seq"] < (at or 0)}
+    return [] if at is None else [ref for ref in refs if ref not in over]
