@@ -1,7 +1,6 @@
 """The stand-in provider's admin calls, and the clock of its life: they go on where it was killed and came back."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -36,10 +35,10 @@ class ChaosDesk(Desk):
         """Let go who waits at the hold."""
         await self._call("POST", f"/release/{hold}")
 
-    async def waiting(self, holds: Iterable[str]) -> list[str]:
-        """Those of the holds at which somebody waits now."""
-        known = (await self._call("GET", "/faults"))["holds"]
-        return [hold for hold in holds if known.get(hold, {}).get("waiting")]
+    async def waiting(self, hold: str) -> int:
+        """How many requests wait at the hold now."""
+        holds = (await self._call("GET", "/faults"))["holds"]
+        return int(holds.get(hold, {}).get("waiting", 0))
 
     async def let_all_go(self) -> None:
         """Let go everybody, wherever they wait."""

@@ -183,7 +183,7 @@ async def _in_a_poll(target: Target, moment: str) -> None:
     await asyncio.gather(*waits, return_exceptions=True)
     for fault in faults:
         await desk.lift(fault)
-    target.held = await desk.waiting(holds)
+    target.held = [hold for hold in holds if await desk.waiting(hold)]
 
 
 async def _asleep(target: Target) -> None:

@@ -10,10 +10,16 @@ from tests.chaos.machines import key_of
 from tests.chaos.plan import Round
 
 LASTS_SECONDS = 20.0
+# The first page is about all of them.
+ALL_OPEN_SECONDS = 6.0
 ENDINGS = ("FULFILLED", "REFUNDED")
 TOTALS = ("zero", "fewer", "absurd")
 STALE_SECONDS = 12.0
+HELD_SECONDS = 20.0
+LOOK_SECONDS = 0.1
 FOR_EVER = -1
+# Else so few orders would seldom be due together.
+IN_STEP = {"TOPUPS_POLL_MIN": "5", "TOPUPS_POLL_MAX": "5"}
 
 Fault = dict[str, Any]
 
@@ -43,10 +49,9 @@ async def lying(ground: Ground, each: Round) -> None:
         ground.skip(each, NO_PAGES)
         return
     queue, key = f"pages-{each.number}", key_of(each)
-    mine = {"TOPUPS_TASK_QUEUE": queue, "TOPUPS_STATE_DIR": str(ground.folder / queue)}
+    mine = {"TOPUPS_TASK_QUEUE": queue, "TOPUPS_STATE_DIR": str(ground.folder / queue)} | IN_STEP
     await ground.start_worker(ground.worker(queue, **mine, ONECLICKDZ_ACCESS_TOKEN=key))
-    ground.hand(*each.orders, queue=queue)
-    await asyncio.gather(*(ground.row(order.ref, kind="commit") for order in each.orders))
+    await _sent_together(ground, each, queue, key)
     since = len(ground.ledger.rows)
     armed = [await ground.desk.arm_fault("list", **fault, key=key) for fault in faults_of(each)]
     await _settled_meanwhile(ground, each)
@@ -58,8 +63,23 @@ async def lying(ground: Ground, each: Round) -> None:
     ground.fault(each.number, each.fault, each.window, met, endpoint="list")
 
 
+async def _sent_together(ground: Ground, each: Round, queue: str, key: str) -> None:
+    """Have every order's send answered at the same moment, so that their checks are due at the same moments."""
+    size = len(each.orders)
+    gate = await ground.desk.arm_fault("send", "committed", "hold", hold=queue, key=key, n=size)
+    ground.hand(*each.orders, queue=queue)
+    deadline = asyncio.get_running_loop().time() + HELD_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if await ground.desk.waiting(queue) == size:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    await ground.desk.lift(gate)
+    await ground.desk.let_go(queue)
+
+
 async def _settled_meanwhile(ground: Ground, each: Round) -> None:
-    pause = LASTS_SECONDS / (len(each.orders) + 1)
+    await asyncio.sleep(ALL_OPEN_SECONDS)
+    pause = (LASTS_SECONDS - ALL_OPEN_SECONDS) / (len(each.orders) + 1)
     for number, order in enumerate(each.orders):
         await asyncio.sleep(pause)
         await ground.drive(order.ref, ENDINGS[number % len(ENDINGS)])

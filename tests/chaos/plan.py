@@ -216,7 +216,7 @@ def _with_orders(each: Round, seed: int, scale: Scale, rng: Random) -> Round:
     elif each.fault in {"F1", "F2"}:
         size = rng.randint(3, 6)
     elif each.fault == "F17":
-        size = rng.randint(6, 12)
+        size = rng.randint(8, 12)
     else:
         size = _SIZES.get((each.fault, each.window)) or _SIZES[each.fault]
     orders = []

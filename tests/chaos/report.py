@@ -24,6 +24,7 @@ VIOLATIONS_SHOWN = 30
 # Some rounds meet nobody, because a busy machine was too slow or too fast; more than a sixth is no campaign.
 SHARE = Fraction(5, 6)
 
+BROKEN = "[red]A promise was broken[/]"
 COALESCED, ONE_BY_ONE = "checks coalesced", "checks one by one"
 
 Place = tuple[str, str]
@@ -168,10 +169,17 @@ def show(report: Report, console: Console) -> None:
     if more > 0:
         console.print(f"… and {more} more")
     seeds, modes = ", ".join(map(str, report.seeds)), " and ".join(sorted(report.modes))
-    verdict = "[green]Every promise was kept[/]" if report.clean else "[red]A promise was broken[/]"
+    verdict = _verdict(report)
     console.print(
         f"{verdict}: seeds {seeds}, {modes}, {sum(report.blows.values())} kills and freezes, {report.seconds:.0f} s"
     )
+
+
+def _verdict(report: Report) -> str:
+    if report.clean:
+        return "[green]Every promise was kept[/]"
+    only_too_little = report.missing and not (report.violations or report.counts["lost"] or report.counts["twice"])
+    return "[red]No promise was broken, but this proves too little[/]" if only_too_little else BROKEN
 
 
 def _windows_table(report: Report) -> Table:

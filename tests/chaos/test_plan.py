@@ -63,5 +63,5 @@ def test_only_the_faults_that_were_asked_for_are_planned() -> None:
 def test_a_page_lies_in_every_way_to_orders_that_are_in_flight_together() -> None:
     rounds = plan(1, Scale(only=frozenset({"F17"}))).rounds
     assert {each.window for each in rounds} == set(LIES)
-    assert all(6 <= len(each.orders) <= 12 for each in rounds)
+    assert all(8 <= len(each.orders) <= 12 for each in rounds)
     assert {order.phone for each in rounds for order in each.orders} == {HANDLING}
