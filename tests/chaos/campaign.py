@@ -51,6 +51,8 @@ PLAYS: dict[str | tuple[str, str], Play] = {
     ("F15", "terminated"): people.terminated,
     "F16": machines.stranger,
     "F17": pages.lying,
+    ("F1", "page"): pages.killed,
+    ("F2", "page"): pages.killed,
 }
 
 
@@ -112,13 +114,14 @@ class Campaign:
         """What the judge has to know of this run."""
         return {
             "settle_seconds": self._patience,
-            "rate_limits": dict.fromkeys((KEY, *self._keys("F17")), self._ground.rate_limit),
+            "rate_limits": dict.fromkeys((KEY, *self._keys_of_pages), self._ground.rate_limit),
             "unknown_recheck_seconds": UNKNOWN_RECHECK_SECONDS,
-            "watched_keys": self._keys("F5"),
+            "watched_keys": [machines.key_of(each) for each in self._planned if each.fault == "F5"],
         }
 
-    def _keys(self, fault: str) -> list[str]:
-        return [machines.key_of(each) for each in self._planned if each.fault == fault]
+    @property
+    def _keys_of_pages(self) -> list[str]:
+        return [machines.key_of(each) for each in self._planned if each.fault == "F17" or each.window == "page"]
 
     @property
     def _planned(self) -> list[Round]:

@@ -115,11 +115,11 @@ async def _in_window(target: Target, strike: Strike) -> AsyncIterator[None]:
         case "polls":
             await _polled(target)
             yield
-            ground.later(_settled_later(ground, each))
+            ground.later(settled_later(ground, each))
         case _:
             await _asleep(target)
             yield
-            ground.later(_settled_later(ground, each))
+            ground.later(settled_later(ground, each))
 
 
 async def _nothing() -> None:
@@ -203,12 +203,12 @@ async def _until_heard(target: Target, status: str) -> None:
         target.inside.append(ref)
 
 
-async def _settled_later(ground: Ground, each: Round) -> None:
+async def settled_later(ground: Ground, each: Round) -> None:
     """The provider's support settles most of what hangs; what it leaves stays on its recheck."""
     rng = Random(f"{each.number} {each.chance}")
     for number, order in enumerate(each.orders):
         await asyncio.sleep(rng.uniform(1, 6))
-        if each.window == "polls" or number:
+        if each.window != "sleep" or number:
             # Its send may have died with a worker and come again later.
             with suppress(NotReady):
                 await ground.row(order.ref, SENT_SECONDS, kind="commit")

@@ -1,11 +1,13 @@
-"""F17: orders that are in flight together share a page of the provider's list, and the page lies."""
+"""Orders that are in flight together share a page of the provider's list: F17, the page lies; F1, F2, a kill in it."""
 
 import asyncio
 from typing import Any
 
+from starter.processes import Process
 from tests.chaos.answers import BROKEN
 from tests.chaos.diary import Row
-from tests.chaos.ground import NO_PAGES, Ground
+from tests.chaos.ground import NO_PAGES, NOT_OURS, Ground
+from tests.chaos.kills import settled_later
 from tests.chaos.machines import key_of
 from tests.chaos.plan import Round
 
@@ -41,17 +43,12 @@ def faults_of(each: Round) -> list[Fault]:
 
 
 async def lying(ground: Ground, each: Round) -> None:
-    """F17: the provider settles orders one after the other while every page about them lies.
-
-    They have a worker with a key of its own, so that no look-up of another round is lied to.
-    """
+    """F17: the provider settles orders one after the other while every page about them lies."""
     if not ground.coalesce:
         ground.skip(each, NO_PAGES)
         return
-    queue, key = f"pages-{each.number}", key_of(each)
-    mine = {"TOPUPS_TASK_QUEUE": queue, "TOPUPS_STATE_DIR": str(ground.folder / queue)} | IN_STEP
-    await ground.start_worker(ground.worker(queue, **mine, ONECLICKDZ_ACCESS_TOKEN=key))
-    await _sent_together(ground, each, queue, key)
+    key = key_of(each)
+    await _sent_together(ground, each)
     since = len(ground.ledger.rows)
     armed = [await ground.desk.arm_fault("list", **fault, key=key) for fault in faults_of(each)]
     await _settled_meanwhile(ground, each)
@@ -63,9 +60,43 @@ async def lying(ground: Ground, each: Round) -> None:
     ground.fault(each.number, each.fault, each.window, met, endpoint="list")
 
 
-async def _sent_together(ground: Ground, each: Round, queue: str, key: str) -> None:
-    """Have every order's send answered at the same moment, so that their checks are due at the same moments."""
-    size = len(each.orders)
+async def killed(ground: Ground, each: Round) -> None:
+    """F1 and F2: the worker, or Temporal, is killed while orders wait for a page that they share."""
+    if not ground.coalesce or (each.fault == "F2" and ground.server is None):
+        ground.skip(each, NOT_OURS if ground.coalesce else NO_PAGES)
+        return
+    worker, page = await _sent_together(ground, each), f"page-{each.number}"
+    moment = "received" if each.chance < 0.5 else "committed"
+    hold = await ground.desk.arm_fault("list", moment, "hold", hold=page, key=key_of(each))
+    is_held = await ground.desk.is_held(page, HELD_SECONDS)
+    waiting = [order.ref for order in each.orders if not _was_checked(ground, order.ref)]
+    if each.fault == "F1":
+        ground.kill(worker)
+    else:
+        ground.kill_server()
+    ground.fault(each.number, each.fault, each.window, waiting if is_held else [], endpoint="list")
+    if each.released_first:
+        await ground.desk.let_go(page)
+    await asyncio.sleep(each.pause)
+    await (ground.start_worker(worker) if each.fault == "F1" else ground.start_server())
+    await ground.desk.lift(hold)
+    await ground.desk.let_go(page)
+    ground.later(settled_later(ground, each))
+
+
+def _was_checked(ground: Ground, ref: str) -> bool:
+    return any(row["kind"] == "request" and row["endpoint"] == "check-id" for row in ground.ledger.of(ref))
+
+
+async def _sent_together(ground: Ground, each: Round) -> Process:
+    """Have every order's send answered at the same moment, so that their checks are due at the same moments.
+
+    They have a worker with a key of its own: no other round's request meets what waits for theirs.
+    """
+    queue, key, size = f"pages-{each.number}", key_of(each), len(each.orders)
+    mine = {"TOPUPS_TASK_QUEUE": queue, "TOPUPS_STATE_DIR": str(ground.folder / queue)} | IN_STEP
+    worker = ground.worker(queue, **mine, ONECLICKDZ_ACCESS_TOKEN=key)
+    await ground.start_worker(worker)
     gate = await ground.desk.arm_fault("send", "committed", "hold", hold=queue, key=key, n=size)
     ground.hand(*each.orders, queue=queue)
     deadline = asyncio.get_running_loop().time() + HELD_SECONDS
@@ -75,6 +106,7 @@ async def _sent_together(ground: Ground, each: Round, queue: str, key: str) -> N
         await asyncio.sleep(LOOK_SECONDS)
     await ground.desk.lift(gate)
     await ground.desk.let_go(queue)
+    return worker
 
 
 async def _settled_meanwhile(ground: Ground, each: Round) -> None:

@@ -9,7 +9,7 @@ from random import Random
 # Numbers of the stand-in (docs/simulator.md).
 REFUNDED, UNKNOWN, HANDLING, NEW_WORD, BACK_AND_FORTH, NO_MONEY = (f"060000000{n}" for n in (1, 3, 6, 7, 8, 9))
 
-# Where a kill finds an order: F1 kills workers there, F2 the Temporal server.
+# Where a kill finds an order: F1 kills workers there, F2 the Temporal server; both also in a page that orders share.
 WINDOWS = ("before", "received", "committed", "answered", "polls", "sleep")
 # Deleting a run takes the server more than a minute, so these begin first.
 LONG = (("F14", "forgotten"), ("F14", "forgotten-and-reused"), ("F9", "frozen"))
@@ -136,7 +136,7 @@ def plan(seed: int, scale: Scale) -> Plan:
 
 
 def _deck(rng: Random, scale: Scale, numbers: Iterator[int]) -> list[Round]:
-    kills = [(fault, window) for fault in ("F1", "F2") for window in WINDOWS] + [("F2", "start")]
+    kills = [(fault, window) for fault in ("F1", "F2") for window in (*WINDOWS, "page")] + [("F2", "start")]
     alone = kills * scale.kills_a_window + list(ALONE) + [("F3", "all")]
     rng.shuffle(alone)
     beside = [kind for kind in BESIDE if kind not in LONG]
@@ -208,11 +208,14 @@ _SIZES = {
 
 
 def _with_orders(each: Round, seed: int, scale: Scale, rng: Random) -> Round:
-    fate = {"polls": HANDLING, "sleep": UNKNOWN}.get(each.window, HANDLING if each.fault == "F17" else None)
+    fates = {"polls": HANDLING, "page": HANDLING, "sleep": UNKNOWN}
+    fate = fates.get(each.window, HANDLING if each.fault == "F17" else None)
     if each.fault == "F8":
         size = scale.crowd
     elif each.window == "start":
         size = 12
+    elif each.window == "page":
+        size = 8
     elif each.fault in {"F1", "F2"}:
         size = rng.randint(3, 6)
     elif each.fault == "F17":

@@ -25,6 +25,7 @@ def test_one_deck_has_every_fault_at_every_moment() -> None:
     assert {fault for fault, _ in kinds} == FAULTS
     assert all(kinds[fault, window] for fault in ("F1", "F2") for window in WINDOWS)
     assert kinds["F2", "start"]
+    assert kinds["F1", "page"] == kinds["F2", "page"] == 1
     assert all(kinds[kind] == 1 for kind in BESIDE)
 
 
