@@ -18,7 +18,7 @@ from tests.chaos.desk import ChaosDesk
 from tests.chaos.diary import Diary, Row, Tail
 from tests.chaos.plan import OrderPlan, Round
 from tests.chaos.programs import Programs
-from topups import TopUpError, TopUps, TopUpsPlugin
+from topups import TopUpError, TopUps, TopUpsPlugin, TopUpView
 from topups.settings import ClientSettings
 
 NOT_OURS = "the Temporal server is not ours to break"
@@ -211,14 +211,13 @@ class Ground:
     async def says(self, ref: str, phase: str, seconds: float) -> None:
         """Wait until the order itself has heard that it is in this phase. Raises NotReady."""
 
-        async def phase_of(topups: TopUps) -> str:
-            view = await topups.order(ref).view()
-            return str(view.phase)
+        async def view(topups: TopUps) -> TopUpView:
+            return await topups.order(ref).view()
 
         deadline = asyncio.get_running_loop().time() + seconds
-        while (said := await self.patiently(phase_of)) != phase:
-            if asyncio.get_running_loop().time() > deadline:
-                raise NotReady(f"{ref} is {said}, and not {phase} in {seconds:g} s")
+        while (said := await self.patiently(view)).phase != phase:
+            if said.final or asyncio.get_running_loop().time() > deadline:
+                raise NotReady(f"{ref} is {said.phase}, and not {phase} in {seconds:g} s")
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:

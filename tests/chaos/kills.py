@@ -192,15 +192,18 @@ async def _asleep(target: Target) -> None:
 
 async def _until_heard(target: Target, status: str) -> None:
     """Wait until the orders know their status: what a page shows of an order may have been asked for others."""
-    ground = target.ground
-    ground.hand(*target.round.orders)
-    for ref in target.refs:
-        try:
-            await ground.row(ref, 30, kind="answer", status=status)
-            await ground.says(ref, status, HEARD_SECONDS)
-        except NotReady:
-            continue
-        target.inside.append(ref)
+    target.ground.hand(*target.round.orders)
+    heard = await asyncio.gather(*(_has_heard(target.ground, ref, status) for ref in target.refs))
+    target.inside = [ref for ref, has_heard in zip(target.refs, heard, strict=True) if has_heard]
+
+
+async def _has_heard(ground: Ground, ref: str, status: str) -> bool:
+    try:
+        await ground.row(ref, 30, kind="answer", status=status)
+        await ground.says(ref, status, HEARD_SECONDS)
+    except NotReady:
+        return False
+    return True
 
 
 async def settled_later(ground: Ground, each: Round) -> None:
