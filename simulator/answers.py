@@ -61,13 +61,14 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes over the wire, and the ``status`` and ``code`` that the ledger notes about it."""
+    """What goes over the wire, and ``status``, ``code`` and more that the ledger notes about it."""
 
     http: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     code: str | None = None
     status: str | None = None
+    noted: dict[str, Any] = field(default_factory=dict)
 
 
 def encode(value: Any) -> bytes:

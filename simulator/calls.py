@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from simulator.faults import Fault
 from simulator.gate import name_of
 from simulator.orders import Order
 
@@ -29,6 +30,8 @@ class Call:
     plan_code: str | None = None
     amount: int | float | None = None
     seq: int = 0
+    lie: Fault | None = None
+    """What the page that was asked for must not show as it is."""
 
     @property
     def key(self) -> str | None:

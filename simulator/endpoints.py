@@ -2,14 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from simulator.answers import Refusal
 from simulator.calls import Call
 from simulator.clock import instant
 from simulator.gate import Key
+from simulator.lists import Page, Paging, Row, paged
 from simulator.money import number
 from simulator.orders import Order
 from simulator.plans import PREFIX_OF_OPERATOR, Plan
@@ -19,16 +20,16 @@ from simulator.scenarios import is_test_number
 Data = dict[str, Any]
 PHONE = re.compile(r"0[567][0-9]{8}")
 REF_LIMIT = 100
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The ``data`` of an answer, and the order it speaks of."""
+    """The ``data`` of an answer, the order it speaks of, and what the ledger notes beside."""
 
     data: Data
     order: Order | None = None
     status: str | None = None
+    noted: Data = field(default_factory=dict)
 
 
 Handler = Callable[[Provider, Key, Call], Result]
@@ -53,18 +54,26 @@ def transactions(provider: Provider, key: Key, call: Call) -> Result:
     """GET /account/transactions, newest first (the order is assumed)."""
     since, until = _span(call)
     rows = [row for row in reversed(provider.account_of(key).movements) if since <= row.at <= until]
-    return Result(_page(call, rows, lambda row: row.wire()))
+    page, size = _paging(call)
+    shown = rows[(page - 1) * size : page * size]
+    return Result(_listed([row.wire() for row in shown], page, size, math.ceil(len(rows) / size), len(rows)))
 
 
 def topups(provider: Provider, key: Key, call: Call) -> Result:
-    """GET /mobile/list, newest first."""
+    """GET /mobile/list, newest first. The ledger notes every row, and a lie where the truth was another page."""
     since, until = _span(call)
     orders = [
         order
         for order in reversed(provider.account_of(key).orders)
         if since <= order.created_at <= until and provider.is_visible(order, "list")
     ]
-    return Result(_page(call, orders, lambda order: _record(provider, order)))
+    page = Paging(*_paging(call), provider.clock(), provider.settings.speed)
+    shown = paged(orders, page, call.lie)
+    data = _shown(provider, page, shown)
+    noted: Data = {"items": [_item(row) for row in shown.rows]}
+    if call.lie and data != _shown(provider, page, paged(orders, page)):
+        noted["lie"] = call.lie.action
+    return Result(data, noted=noted)
 
 
 def check_id(provider: Provider, key: Key, call: Call) -> Result:
@@ -170,15 +179,19 @@ def _span(call: Call) -> tuple[float, float]:
         raise Refusal("ERR_VALIDATION", "from and to must be ISO 8601", details={"field": "from"}) from None
 
 
-def _page(call: Call, rows: Sequence[T], wire: Callable[[T], Data]) -> Data:
-    page, size = _whole(call, "page", 1, math.inf), _whole(call, "pageSize", 20, 100)
-    shown = rows[(page - 1) * size : page * size]
-    return {
-        "items": [wire(row) for row in shown],
-        "pagination": {
-            "page": page,
-            "pageSize": size,
-            "totalPages": math.ceil(len(rows) / size),
-            "totalResults": len(rows),
-        },
-    }
+def _paging(call: Call) -> tuple[int, int]:
+    return _whole(call, "page", 1, math.inf), _whole(call, "pageSize", 20, 100)
+
+
+def _listed(items: list[Data], page: int, size: int, total_pages: int, total_results: int) -> Data:
+    pagination = {"page": page, "pageSize": size, "totalPages": total_pages, "totalResults": total_results}
+    return {"items": items, "pagination": pagination}
+
+
+def _shown(provider: Provider, page: Paging, shown: Page) -> Data:
+    items = [row.order.wire(row.status, provider.shown_ref(row.order), row.at) for row in shown.rows]
+    return _listed(items, page.number, page.size, shown.total_pages, shown.total_results)
+
+
+def _item(row: Row) -> Data:
+    return {"topup_id": row.order.topup_id, "ref": row.order.ref, "status": row.status}

@@ -1,13 +1,16 @@
 """Faults on order: which request goes wrong, at which moment, and how."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
+from zlib import crc32
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulator.answers import CODE_OF_HTTP, HTTP_OF_CODE
 
 Moment = Literal["received", "committed", "answered"]
-Action = Literal["error", "timeout", "reset", "disconnect", "broken_json", "empty", "redirect", "hold", "delay"]
+Lie = Literal["stale_page", "shifted_page", "duplicate_rows", "missing_record", "other_order", "wrong_totals"]
+Action = Literal["error", "timeout", "reset", "disconnect", "broken_json", "empty", "redirect", "hold", "delay"] | Lie
+LIES: frozenset[str] = frozenset(get_args(Lie))
 ENDPOINTS = (
     "validate",
     "balance",
@@ -34,6 +37,9 @@ class Fault(BaseModel):
 
     ``received``: nothing was done yet. ``committed``: all was done, not a byte was sent; on ``send`` only
     when an order was created. ``answered``: half of the body is on its way.
+
+    A lie is told by a page of the list. It changes how the page is made, so its moment is ``received``, and its
+    ``ref`` and ``share`` say of which rows it is told.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +60,9 @@ class Fault(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     envelope: bool | None = None
     location: str = "/v3/elsewhere"
+    share: float = Field(default=1.0, gt=0, le=1)
+    rows: int = Field(default=1, ge=1)
+    totals: Literal["zero", "fewer", "absurd"] = "zero"
     id: int = 0
     hits: int = 0
 
@@ -85,7 +94,13 @@ class Fault(BaseModel):
                 # A gateway in front of the provider knows nothing of its envelope.
                 self.envelope = self.code is not None or self.http in CODE_OF_HTTP
             self.code = self.code or CODE_OF_HTTP.get(self.http, "INTERNAL_ERROR")
+        if self.is_lie and (self.endpoint, self.moment) != ("list", "received"):
+            raise ValueError(f"{self.action} is told by the list, at the moment received")
         return self
+
+    @property
+    def is_lie(self) -> bool:
+        return self.action in LIES
 
     @property
     def is_spent(self) -> bool:
@@ -97,9 +112,14 @@ class Fault(BaseModel):
             not self.is_spent
             and self.moment == moment
             and self.endpoint in {"*", endpoint}
-            and self.ref in {None, ref}
+            and (self.is_lie or self.ref in {None, ref})
             and self.key in {None, key}
         )
+
+    def is_about(self, ref: str, topup_id: str) -> bool:
+        """Whether this call's lie is told of this row; with a ``share`` each call draws anew, by id and call."""
+        drawn = crc32(f"{self.id} {self.hits} {topup_id}".encode()) / 2**32
+        return self.ref in {None, ref} and drawn < self.share
 
 
 class Faults:

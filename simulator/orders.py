@@ -1,5 +1,6 @@
 """Orders, the movements of money, and the accounts that hold both."""
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -25,12 +26,19 @@ class Order:
     debited: Decimal
     created_at: float
     scenario: Scenario
-    pinned: str | None = None
-    """The status that was reached for good or driven by hand; it outranks the scenario."""
+    pins: list[tuple[float, str]] = field(default_factory=list)
+    """Statuses that were reached for good or driven by hand, and since when; the last one outranks the scenario."""
     refund_message: str | None = None
     suggested_offers: tuple[Offer, ...] | None = None
     delivered: bool = False
     refunded: bool = False
+
+    @property
+    def pinned(self) -> str | None:
+        return self.pins[-1][1] if self.pins else None
+
+    def pin(self, status: str, at: float) -> None:
+        self.pins.append((at, status))
 
     def status(self, now: float, speed: float) -> str:
         """The status at ``now``; never a final one before its ledger row is written."""
@@ -38,6 +46,12 @@ class Order:
             return self.pinned
         word = self.scenario.status((now - self.created_at) * speed)
         return word if word not in FINAL else self.scenario.steps[-2][1]
+
+    def history(self, speed: float) -> list[tuple[float, str]]:
+        """Statuses by the instant from which they are true, also those that the scenario still has in store."""
+        first_pin = self.pins[0][0] if self.pins else math.inf
+        scripted = [(self.created_at + after / speed, word) for after, word in self.scenario.steps if word not in FINAL]
+        return [*(step for step in scripted if step[0] < first_pin), *self.pins]
 
     def due(self, speed: float) -> tuple[float, str] | None:
         """When and how the order ends by itself; None if it is pinned or must be driven."""
@@ -59,8 +73,9 @@ class Order:
             return self.suggested_offers
         return self.scenario.offers if status == "REFUNDED" else ()
 
-    def wire(self, status: str, shown_ref: str) -> dict[str, Any]:
-        """The record of check-id, check-ref and list. Source: /en/api-reference/mobile/check-by-id."""
+    def wire(self, status: str, shown_ref: str, at: float = math.inf) -> dict[str, Any]:
+        """A record, of check-id, check-ref and list, as of an instant. Source: /en/api-reference/mobile/check-by-id."""
+        was_refunded = any(word == "REFUNDED" and since <= at for since, word in self.pins)
         record: dict[str, Any] = {
             "_id": self.topup_id,
             "ref": shown_ref,
@@ -68,7 +83,7 @@ class Order:
             "plan_code": self.plan_code,
             "MSSIDN": self.phone,
             "topup_amount": self.amount,
-            "balance_amount": 0 if self.refunded else number(self.debited),
+            "balance_amount": 0 if was_refunded else number(self.debited),
             "created_at": iso(self.created_at),
         }
         if message := self.message(status):

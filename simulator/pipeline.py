@@ -35,7 +35,10 @@ class Pipeline:
         self.provider.settle()
         call = await read_call(endpoint.name, Request(scope, receive))
         self._recognise(call)
-        call.seq = self.provider.ledger.write("request", **call.facts(), method=call.method, path=call.path)
+        facts = call.facts() | {"method": call.method, "path": call.path}
+        if call.query:
+            facts["query"] = call.query
+        call.seq = self.provider.ledger.write("request", **facts)
         try:
             answer = await self._answer(endpoint, call)
             await self.provider.durable()
@@ -75,12 +78,15 @@ class Pipeline:
             timestamp=iso(self.provider.clock()) if has_meta else None,
             request_id=self._request_id() if endpoint.has_request_id else None,
         )
-        return Answer(200, encode(body), status=result.status)
+        return Answer(200, encode(body), status=result.status, noted=result.noted)
 
     async def _hinder(self, call: Call, moment: Moment, answer: Answer | None) -> Answer | None:
         """Meet the fault of this moment, if any: an answer of its own, a wait, or Gone."""
         fault = self._faults.take(call.endpoint, moment, call.ref, call.key)
         if fault is None:
+            return None
+        if fault.is_lie:
+            call.lie = fault
             return None
         # Whoever watches the ledger during the wait must see what was done so far.
         await self.provider.durable()
@@ -134,7 +140,7 @@ class Pipeline:
         await send({"type": "http.response.body", "body": answer.body[half:], "more_body": False})
         connection = connection_of(scope)
         if connection is None or await connection.sent():
-            outcome = {"status": answer.status, "http": answer.http, "code": answer.code}
+            outcome = {"status": answer.status, "http": answer.http, "code": answer.code} | answer.noted
             self.provider.ledger.write("answer", **call.facts() | outcome, request_seq=call.seq)
             await self.provider.durable()
 

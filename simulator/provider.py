@@ -146,15 +146,15 @@ class Provider:
         self._notes.close()
 
     def _finish(self, order: Order, status: str) -> None:
-        facts = _facts(order) | {"status": status}
+        now, facts = self.clock(), _facts(order) | {"status": status}
         if status == "FULFILLED" and not order.delivered:
             self.ledger.write("delivery", **facts)
             order.delivered = True
         if status == "REFUNDED" and not order.refunded:
-            now, back = self.clock(), order.account.balance + order.debited
+            back = order.account.balance + order.debited
             facts |= {"refunded": number(order.debited), "balance": number(back)}
             self._refunded(order, self.ledger.write("refund", at=now, **facts), now)
-        order.pinned = status
+        order.pin(status, now)
 
     def _new(self, account: Account, key: str, *, ref: str, phone: str, plan_code: str, amount: int) -> Order:
         plan, now = self.catalogue.get(plan_code), self.clock()
@@ -224,11 +224,12 @@ class Provider:
             self._committed(self._order_of(row), row["seq"])
         elif row["kind"] == "delivery":
             order = self.orders[row["topup_id"]]
-            order.delivered, order.pinned = True, "FULFILLED"
+            order.delivered = True
+            order.pin("FULFILLED", instant(row["at"]))
         elif row["kind"] == "refund":
             order = self.orders[row["topup_id"]]
             self._refunded(order, row["seq"], instant(row["at"]))
-            order.pinned = "REFUNDED"
+            order.pin("REFUNDED", instant(row["at"]))
 
     def _redo_note(self, note: Row, note_number: int) -> None:
         if note["kind"] == "balance-unnoted":
@@ -245,7 +246,7 @@ class Provider:
         elif note["kind"] == "forgotten":
             self._forgotten(order)
         else:
-            order.pinned = note["status"]
+            order.pin(note["status"], note["at"])
             self._told(order, note["refund_message"], note["offers"])
 
     def _order_of(self, row: Row) -> Order:

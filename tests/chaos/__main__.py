@@ -4,6 +4,8 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,13 +30,32 @@ SLICE = Scale(only=frozenset({"F1", "F4", "F8"}), crowd=12, outage=10.0)
 
 Seed = Annotated[int, typer.Option(help="The same seed plans the same orders and faults.")]
 Folder = Annotated[Path | None, typer.Option(help="Where the run's files go.")]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a campaign is played: requests a minute and key, and whether checks share pages."""
+
+    coalesce: bool = True
+    rate_limit: int = RAISED_LIMIT
+    server: str | None = None
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+Coalesce = Annotated[Switch, typer.Option(help="Whether checks that are due together share a page of the list.")]
 Server = Annotated[str, typer.Option("--workflow-environment", help="A running Temporal server, host:port.")]
 
 
 @app.command()
-def short(seed: Seed = 1, folder: Folder = None, server: Server = "") -> None:
+def short(seed: Seed = 1, folder: Folder = None, server: Server = "", coalesce: Coalesce = Switch.ON) -> None:
     """Every fault once, a slice at the true 120 requests a minute, and the workers that the judge must catch."""
-    sys.exit(asyncio.run(_short(seed, folder or _new_folder(), server or None)))
+    sys.exit(asyncio.run(_short(seed, folder or _new_folder(), Terms(_is_on(coalesce), server=server or None))))
 
 
 @app.command()
@@ -49,10 +70,13 @@ def one(
     only: Annotated[str, typer.Option(help="Only these faults, e.g. F1,F4.")] = "",
     folder: Folder = None,
     server: Server = "",
+    coalesce: Coalesce = Switch.ON,
 ) -> None:
     """One campaign of any size."""
     scale = Scale(decks, kills, crowd, outage, only=frozenset(filter(None, only.split(","))))
-    report = asyncio.run(_campaign(plan(seed, scale), scale, rate_limit, folder or _new_folder(), server or None))
+    place = folder or _new_folder()
+    terms = Terms(_is_on(coalesce), rate_limit, server or None)
+    report = asyncio.run(_campaign(plan(seed, scale), scale, terms, place))
     show(report, console)
     sys.exit(not report.clean)
 
@@ -68,11 +92,12 @@ def long(
     crowd: Annotated[int, typer.Option(help="Orders in flight when the provider goes away.")] = 200,
     outage: Annotated[float, typer.Option(help="Seconds that it stays away.")] = 150.0,
     folder: Folder = None,
+    coalesce: Coalesce = Switch.ON,
 ) -> None:
     """Many campaigns. Their reports are added up; a run of the same seeds plans the same."""
     scale = Scale(decks, kills, crowd, outage)
     place = folder or _new_folder()
-    report = asyncio.run(_long(range(first_seed, first_seed + seeds), at_once, scale, place))
+    report = asyncio.run(_long(range(first_seed, first_seed + seeds), at_once, scale, place, Terms(_is_on(coalesce))))
     show(report, console)
     sys.exit(not report.clean)
 
@@ -85,12 +110,12 @@ def judge(folders: Annotated[list[Path], typer.Argument(help="Folders of earlier
     sys.exit(not report.clean)
 
 
-async def _short(seed: int, folder: Path, server: str | None) -> int:
+async def _short(seed: int, folder: Path, terms: Terms) -> int:
     scale, slow = Scale(), plan(seed, SLICE)
     whole, limited, controls = await asyncio.gather(
-        _campaign(plan(seed, scale), scale, RAISED_LIMIT, folder / "all", server),
-        _campaign(slow, SLICE, TRUE_LIMIT, folder / "limited", None),
-        play_controls(folder / "controls", seed, _say("controls")),
+        _campaign(plan(seed, scale), scale, terms, folder / "all"),
+        _campaign(slow, SLICE, Terms(terms.coalesce, TRUE_LIMIT), folder / "limited"),
+        play_controls(folder / "controls", seed, _say("controls"), coalesce=terms.coalesce),
     )
     show(whole, console)
     console.print(f"\nThe slice at {TRUE_LIMIT} requests a minute")
@@ -103,12 +128,12 @@ async def _short(seed: int, folder: Path, server: str | None) -> int:
     return int(bool(unseen) or not (whole.clean and limited.clean))
 
 
-async def _long(seeds: range, at_once: int, scale: Scale, folder: Path) -> Report:
+async def _long(seeds: range, at_once: int, scale: Scale, folder: Path, terms: Terms) -> Report:
     places = asyncio.Semaphore(at_once)
 
     async def run(seed: int) -> Report:
         async with places:
-            return await _campaign(plan(seed, scale), scale, RAISED_LIMIT, folder / f"seed-{seed}", None)
+            return await _campaign(plan(seed, scale), scale, terms, folder / f"seed-{seed}")
 
     reports = await asyncio.gather(*(run(seed) for seed in seeds), return_exceptions=True)
     broken = [report for report in reports if isinstance(report, BaseException)]
@@ -120,15 +145,20 @@ async def _long(seeds: range, at_once: int, scale: Scale, folder: Path) -> Repor
     return total
 
 
-async def _campaign(ours: Plan, scale: Scale, rate_limit: int, folder: Path, server: str | None) -> Report:
-    say = _say(f"seed {ours.seed}{' limited' if rate_limit == TRUE_LIMIT else ''}")
+async def _campaign(ours: Plan, scale: Scale, terms: Terms, folder: Path) -> Report:
+    say = _say(f"seed {ours.seed}{' limited' if terms.rate_limit == TRUE_LIMIT else ''}")
     say(f"plan {ours.digest}: {len(ours.rounds)} rounds, {ours.orders} orders, files in {folder}")
-    ground = Ground(folder, await temporal_program(), rate_limit=rate_limit, address=server)
+    program, limit = await temporal_program(), terms.rate_limit
+    ground = Ground(folder, program, rate_limit=limit, address=terms.server, coalesce=terms.coalesce)
     try:
         await Campaign(ground, ours, scale, say).run()
     finally:
         await ground.end()
     return await asyncio.to_thread(report_of, folder)
+
+
+def _is_on(switch: Switch) -> bool:
+    return switch is Switch.ON
 
 
 def _say(who: str) -> Callable[[str], None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from tests.chaos.invariants.evidence import Acceptance, Act, Body, End, Entry, Fault, Json, ProcessEvent, Story, instant
@@ -110,11 +110,15 @@ def _read_diary(folder: Path, books: Books) -> None:
 
 
 def _read_ledger(folder: Path, books: Books) -> None:
+    made: dict[str, Entry] = {}
     for row in rows(folder / "ledger.jsonl"):
         entry = Entry(row["seq"], instant(row["at"]), row["kind"], **{name: row.get(name) for name in _ENTRY_FIELDS})
         books.entries.append(entry)
         if entry.kind == "request":
             books.requests[entry.seq] = entry
+        elif entry.kind == "commit" and entry.topup_id:
+            made[entry.topup_id] = entry
+        _file_page(entry, made, books)
         story = books.stories.get(entry.ref or "")
         if story:
             _file(story, entry)
@@ -142,6 +146,15 @@ def _file(story: Story, entry: Entry) -> None:
             story.refunds.append(entry)
         case _:
             return
+
+
+def _file_page(page: Entry, made: dict[str, Entry], books: Books) -> None:
+    """What a page shows of our orders, row by row."""
+    for item in page.items or ():
+        story, order = books.stories.get(item["ref"]), made.get(item["topup_id"])
+        if story and order and story.body.owns(order):
+            facts: Json = {"phone": order.phone, "plan_code": order.plan_code, "amount": order.amount}
+            story.pages.append(replace(page, **(facts | item), items=None))
 
 
 def _body(row: Json) -> Body:

@@ -8,10 +8,11 @@ from typing import Any
 
 from temporalio.service import RPCError
 
-from tests.chaos import answers, clocks, kills, machines, people
+from tests.chaos import answers, clocks, kills, machines, pages, people
 from tests.chaos.diary import Diary, Tail
-from tests.chaos.ground import UNKNOWN_RECHECK_SECONDS, Ground
+from tests.chaos.ground import Ground
 from tests.chaos.plan import Plan, Round, Scale
+from tests.chaos.programs import KEY, UNKNOWN_RECHECK_SECONDS
 from tests.chaos.replaying import replay_all
 from tests.chaos.rounds import Rounds, repeated
 from topups import NoSuchOrder, TopUpError, TopUpView
@@ -49,6 +50,9 @@ PLAYS: dict[str | tuple[str, str], Play] = {
     ("F15", "raw-cancel"): people.raw_cancel,
     ("F15", "terminated"): people.terminated,
     "F16": machines.stranger,
+    "F17": pages.lying,
+    ("F1", "page"): pages.killed,
+    ("F2", "page"): pages.killed,
 }
 
 
@@ -81,7 +85,8 @@ class Campaign:
     async def run(self) -> None:
         """Play every round, some of them once more, then settle. Raises what no settling can follow."""
         ground = self._ground
-        ground.diary.write(kind="begin", seed=self._plan.seed, digest=self._plan.digest, rules=self.rules)
+        begin = {"seed": self._plan.seed, "digest": self._plan.digest, "coalesce": ground.coalesce}
+        ground.diary.write(kind="begin", **begin, rules=self.rules)
         await ground.start()
         await ground.man(2)
         watching = asyncio.create_task(self._watch())
@@ -109,10 +114,14 @@ class Campaign:
         """What the judge has to know of this run."""
         return {
             "settle_seconds": self._patience,
-            "rate_limits": {"sandbox-key": self._ground.rate_limit},
+            "rate_limits": dict.fromkeys((KEY, *self._keys_of_pages), self._ground.rate_limit),
             "unknown_recheck_seconds": UNKNOWN_RECHECK_SECONDS,
             "watched_keys": [machines.key_of(each) for each in self._planned if each.fault == "F5"],
         }
+
+    @property
+    def _keys_of_pages(self) -> list[str]:
+        return [machines.key_of(each) for each in self._planned if each.fault == "F17" or each.window == "page"]
 
     @property
     def _planned(self) -> list[Round]:

@@ -18,6 +18,7 @@ from topups.start import workflow_id
 FROZEN_SECONDS = 50.0
 WRONG_CLOCK_SECONDS = 12.0
 SKIP_SECONDS = 120.0
+HEARD_SECONDS = 20.0
 
 
 async def outage(ground: Ground, each: Round, seconds: float) -> None:
@@ -107,6 +108,7 @@ async def day_skipped(ground: Ground, each: Round) -> None:
     for order in orders:
         with suppress(NotReady):
             await ground.row(order.ref, 60, kind="answer", status="UNKNOWN_ERROR")
+            await ground.says(order.ref, "UNKNOWN_ERROR", HEARD_SECONDS)
             asleep.append(order.ref)
     ground.kill(worker)
     for order in orders:

@@ -22,14 +22,19 @@ RATE_LIMIT = 1_200
 PATIENCE_SECONDS = 20.0
 
 
-async def play_controls(folder: Path, seed: int, say: Callable[[str], None]) -> dict[str, list[str]]:
+async def play_controls(
+    folder: Path, seed: int, say: Callable[[str], None], *, coalesce: bool = True
+) -> dict[str, list[str]]:
     """Play each one; what the judge said against it, by name. An empty list: it was not caught."""
-    return {name: await play_control(name, folder / name, seed, say) for name in CONTROLS}
+    return {name: await play_control(name, folder / name, seed, say, coalesce=coalesce) for name in CONTROLS}
 
 
-async def play_control(name: str, folder: Path, seed: int, say: Callable[[str], None]) -> list[str]:
+async def play_control(
+    name: str, folder: Path, seed: int, say: Callable[[str], None], *, coalesce: bool = True
+) -> list[str]:
     """Play one bad worker; return the violations of money that the judge found."""
-    ground = Ground(folder, await temporal_program(), rate_limit=RATE_LIMIT, module=f"tests.chaos.variants {name}")
+    module = f"tests.chaos.variants {name}"
+    ground = Ground(folder, await temporal_program(), rate_limit=RATE_LIMIT, module=module, coalesce=coalesce)
     scale = Scale(only=frozenset({CONTROLS[name]}))
     try:
         await Campaign(ground, plan(seed, scale), scale, _quiet, patience=PATIENCE_SECONDS, replays=False).run()

@@ -35,6 +35,11 @@ class ChaosDesk(Desk):
         """Let go who waits at the hold."""
         await self._call("POST", f"/release/{hold}")
 
+    async def waiting(self, hold: str) -> int:
+        """How many requests wait at the hold now."""
+        holds = (await self._call("GET", "/faults"))["holds"]
+        return int(holds.get(hold, {}).get("waiting", 0))
+
     async def let_all_go(self) -> None:
         """Let go everybody, wherever they wait."""
         for hold in (await self._call("GET", "/faults"))["holds"]:

@@ -36,7 +36,10 @@ class Diary:
 
 
 class Tail:
-    """Reads a growing file; `rows` and `of` hold everything that was written so far."""
+    """Reads a growing file; `rows` and `of` hold everything that was written so far.
+
+    What a page of the provider's list shows of an order is among the order's rows, as an answer about it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -73,3 +76,5 @@ class Tail:
             self._rows.append(row)
             if isinstance(row.get("ref"), str):
                 self._by_ref[row["ref"]].append(row)
+            for item in row.get("items") or ():
+                self._by_ref[item["ref"]].append(row | item)

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,45 @@ from temporalio.service import RPCError
 
 from starter.connection import quiet_runtime
 from starter.demo.stage import WORKER_IS_READY
-from starter.local import HOST, DevServer, without_ours
+from starter.local import HOST, DevServer
 from starter.processes import NotReady, Process, free_port
 from tests.chaos.desk import ChaosDesk
 from tests.chaos.diary import Diary, Row, Tail
 from tests.chaos.plan import OrderPlan, Round
-from topups import TopUpError, TopUps, TopUpsPlugin
+from tests.chaos.programs import Programs
+from topups import TopUpError, TopUps, TopUpsPlugin, TopUpView
 from topups.settings import ClientSettings
 
-KEY = "sandbox-key"
 NOT_OURS = "the Temporal server is not ours to break"
+NO_PAGES = "checks share no pages (--coalesce off)"
+ONE_BY_ONE = "one-by-one"
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 0.3
 START_SECONDS = 60.0
-# The provider's own 5 and 15 s, divided; none of our waits is.
-SPEED = 5.0
-# Of the campaign, for 24 h: kills must be able to meet the sleep. The true 24 h are skipped on the server's clock.
-UNKNOWN_RECHECK_SECONDS = 90.0
 
 
 class Ground:
     """A folder with a Temporal server, the stand-in provider, a client, workers; `diary` is what was done to them.
 
     `rate_limit` is the provider's, requests a minute and key. `address` names a running Temporal server; then that
-    one is used and never killed. `module` is what its workers run.
+    one is used and never killed. `module` is what its workers run. `coalesce`: checks that are due together share
+    a page of the provider's list.
     """
 
     def __init__(
-        self, folder: Path, program: Path, *, rate_limit: int, address: str | None = None, module: str = "worker"
+        self,
+        folder: Path,
+        program: Path,
+        *,
+        rate_limit: int,
+        address: str | None = None,
+        module: str = "worker",
+        coalesce: bool = True,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.rate_limit = rate_limit
+        self.coalesce = coalesce
         self._module = module
         self.ledger = Tail(folder / "ledger.jsonl")
         self.acknowledged = Tail(folder / "accepted.jsonl")
@@ -54,8 +60,9 @@ class Ground:
         self.address = address or (self.server.address if self.server else "")
         self._port = free_port()
         self.provider_url = f"http://{HOST}:{self._port}"
-        self.provider = self._process("provider", *self._simulator())
-        self.client = self._process("client", "-m", "tests.chaos.client", str(folder))
+        self._programs = Programs(folder, self.address, self.provider_url, coalesce=coalesce)
+        self.provider = self._programs.provider(self._port, rate_limit)
+        self.client = self._programs.python("client", "-m", "tests.chaos.client", str(folder))
         self.desk = ChaosDesk(self.provider_url)
         self.workers: dict[str, Process] = {}
         self.crew: list[str] = []
@@ -67,6 +74,7 @@ class Ground:
         self.reuse = asyncio.Lock()
         # Importing a worker takes seconds of CPU; more at once would only starve those that work.
         self._starting = asyncio.Semaphore(2)
+        self._asking_alone = asyncio.Lock()
 
     async def start(self) -> None:
         """Start all but the workers. Raises NotReady."""
@@ -90,8 +98,8 @@ class Ground:
     def worker(self, name: str, *, module: str | None = None, **env: str) -> Process:
         """A worker that isn't started yet; `env` overrides its settings."""
         if name not in self.workers:
-            more = {"ONECLICKDZ_RATE_LIMIT": str(self.rate_limit)} | self._settings() | env
-            self.workers[name] = self._process(name, "-m", *(module or self._module).split(), env=more)
+            more = {"ONECLICKDZ_RATE_LIMIT": str(self.rate_limit)} | env
+            self.workers[name] = self._programs.worker(name, module or self._module, more)
         return self.workers[name]
 
     async def start_worker(self, worker: Process) -> None:
@@ -101,6 +109,17 @@ class Ground:
             worker.start()
             await worker.wait_for_line(WORKER_IS_READY, START_SECONDS)
         self._note("ready", worker)
+
+    async def one_by_one(self) -> str | None:
+        """Name a queue on which every order is asked about by itself, with its worker there; None is the main one."""
+        if not self.coalesce:
+            return None
+        async with self._asking_alone:
+            # It shares the crew's state, as the provider's limit is one for both.
+            worker = self.worker(ONE_BY_ONE, TOPUPS_TASK_QUEUE=ONE_BY_ONE, TOPUPS_COALESCE_CHECKS="false")
+            if not worker.running:
+                await self.start_worker(worker)
+        return ONE_BY_ONE
 
     async def man(self, size: int) -> None:
         """Have a crew of so many workers on the main queue; none is stopped for it."""
@@ -179,7 +198,7 @@ class Ground:
         await self.until(are_there, seconds, f"the acknowledgement of {sorted(refs)}")
 
     async def row(self, ref: str, seconds: float = 60.0, **facts: Any) -> Row:
-        """Wait for a row of an order in the provider's ledger."""
+        """Wait for a row of an order in the provider's ledger. A page that shows it need not have been for it."""
         found: list[Row] = []
 
         def is_there() -> bool:
@@ -188,6 +207,18 @@ class Ground:
 
         await self.until(is_there, seconds, f"{facts} of {ref}")
         return found[0]
+
+    async def says(self, ref: str, phase: str, seconds: float) -> None:
+        """Wait until the order itself has heard that it is in this phase. Raises NotReady."""
+
+        async def view(topups: TopUps) -> TopUpView:
+            return await topups.order(ref).view()
+
+        deadline = asyncio.get_running_loop().time() + seconds
+        while (said := await self.patiently(view)).phase != phase:
+            if said.final or asyncio.get_running_loop().time() > deadline:
+                raise NotReady(f"{ref} is {said.phase}, and not {phase} in {seconds:g} s")
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait for a condition. Raises NotReady."""
@@ -261,24 +292,3 @@ class Ground:
     def _note(self, what: str, process: Process, pid: int | None = None) -> None:
         name = "temporal" if self.server and process is self.server.process else process.name
         self.diary.write(kind="process", what=what, name=name, pid=pid or process.pid)
-
-    def _settings(self) -> dict[str, str]:
-        return {
-            "ONECLICKDZ_ACCESS_TOKEN": KEY,
-            "ONECLICKDZ_BASE_URL": f"{self.provider_url}/v3",
-            "TOPUPS_STATE_DIR": str(self.folder / "state"),
-            "TOPUPS_UNKNOWN_RECHECK": str(UNKNOWN_RECHECK_SECONDS),
-            "TOPUPS_HOLD_MIN": "5",
-            "TOPUPS_HOLD_MAX": "20",
-        }
-
-    def _process(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
-        given = without_ours(os.environ, TEMPORAL_ADDRESS=self.address) | dict(env or {})
-        # Hundreds of workers start here; where Python keeps no bytecode each would compile everything anew.
-        given.pop("PYTHONDONTWRITEBYTECODE", None)
-        given["PYTHONPYCACHEPREFIX"] = str(self.folder.parent / "bytecode")
-        return Process(name, [sys.executable, *arguments], log=self.folder / f"{name}.log", env=given)
-
-    def _simulator(self) -> list[str]:
-        command = ["-m", "simulator", "--port", str(self._port), "--ledger", str(self.folder / "ledger.jsonl")]
-        return [*command, "--speed", str(SPEED), "--rate-limit", str(self.rate_limit)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.books import Books, read
-from tests.chaos.invariants import keys, money, pace, settled, unknown
+from tests.chaos.invariants import keys, money, pace, pages, settled, unknown
 from tests.chaos.invariants.evidence import Rules, Story, Violation
 
 __all__ = ["Rules", "Verdict", "Violation", "Window", "judge", "windows"]
@@ -31,6 +31,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     pace.nothing_is_sent_too_late,
     unknown.unknown_orders_are_asked_daily,
     keys.a_refused_key_is_left_alone,
+    pages.no_more_pages_than_open_orders,
 )
 
 
@@ -39,7 +40,8 @@ class Verdict:
     """How many orders came to which end, what it took, and every promise that was broken.
 
     `accepted` is the sum of `delivered`, `refunded`, `rejected`, `cancelled`, `resolved`, `on_recheck` and `lost`.
-    `sends` are POSTs, `resends` those beyond an order's first; `twice` orders with more than one true delivery;
+    `checks` are requests about one order's id, `pages` those for a page of the list. `sends` are POSTs, `resends` those
+    beyond an order's first; `twice` orders with more than one true delivery;
     `foreign` orders whose ref somebody else used; `reused` orders that the provider took again after a refund.
     """
 
@@ -53,6 +55,8 @@ class Verdict:
     lost: int = 0
     twice: int = 0
     requests: int = 0
+    checks: int = 0
+    pages: int = 0
     sends: int = 0
     resends: int = 0
     commits: int = 0
@@ -110,7 +114,9 @@ def _counts(books: Books) -> dict[str, int]:
         **ends,
         "accepted": len(accepted),
         "twice": sum(len(story.deliveries) > 1 for story in every),
-        "requests": sum(entry.kind == "request" for entry in books.entries),
+        "requests": len(books.requests),
+        "checks": sum(entry.endpoint == "check-id" for entry in books.requests.values()),
+        "pages": sum(entry.endpoint == "list" for entry in books.requests.values()),
         "sends": sum(sends.values()) + sum(entry.kind == "request" for entry in books.strangers),
         "resends": sum(count - 1 for count in sends.values() if count),
         "commits": sum(len(story.commits) for story in every),

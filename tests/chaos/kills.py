@@ -6,23 +6,32 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 
 from starter.processes import NotReady
+from tests.chaos.diary import Row
 from tests.chaos.ground import NOT_OURS, Ground
 from tests.chaos.plan import Round
 
 HELD_SECONDS = 20.0
 QUIET_SECONDS = 28.0
 SENT_SECONDS = 150.0
+# A check, and the next one where the first page was for others.
+HEARD_SECONDS = 20.0
+# So many of the kills among polls wait until one is under way.
+IN_A_POLL = 0.5
 
 Strike = Callable[[Ground, Round], Awaitable[None]]
 
 
 class Target:
-    """What a kill round aims at: orders that are brought to the window, and those that really were there."""
+    """What a kill round aims at: orders that are brought to the window, and those that really were there.
+
+    `held` are holds beyond those of a send at which requests about them wait.
+    """
 
     def __init__(self, ground: Ground, each: Round) -> None:
         self.ground = ground
         self.round = each
         self.inside: list[str] = []
+        self.held: list[str] = []
 
     @property
     def refs(self) -> list[str]:
@@ -38,11 +47,12 @@ class Target:
 
     async def release(self) -> None:
         """Let the provider go on with all of them."""
-        for ref in self.refs:
-            await self.ground.desk.let_go(ref)
+        for hold in dict.fromkeys((*self.refs, *self.held)):
+            await self.ground.desk.let_go(hold)
 
     def note(self, **more: object) -> None:
         each = self.round
+        more |= {"held": self.held} if self.held else {}
         self.ground.fault(each.number, each.fault, each.window, self.inside, quiet=each.quiet, **more)
 
 
@@ -105,11 +115,11 @@ async def _in_window(target: Target, strike: Strike) -> AsyncIterator[None]:
         case "polls":
             await _polled(target)
             yield
-            ground.later(_settled_later(ground, each))
+            ground.later(settled_later(ground, each))
         case _:
             await _asleep(target)
             yield
-            ground.later(_settled_later(ground, each))
+            ground.later(settled_later(ground, each))
 
 
 async def _nothing() -> None:
@@ -150,32 +160,58 @@ async def _freeze_and_answer(target: Target) -> None:
 
 
 async def _polled(target: Target) -> None:
-    await _until_seen(target, "HANDLING")
+    """Between two polls, or in the middle of one."""
+    await _until_heard(target, "HANDLING")
+    if target.round.chance < IN_A_POLL:
+        await _in_a_poll(target, "received" if target.round.chance < IN_A_POLL / 2 else "committed")
+
+
+async def _in_a_poll(target: Target, moment: str) -> None:
+    """Hold what asks about them next: a check of an order's own, or a page that several share."""
+    if not target.inside:
+        return
+    desk, page = target.ground.desk, f"page-{target.round.number}"
+    faults = [await desk.arm_fault("check-id", moment, "hold", hold=ref, ref=ref) for ref in target.inside]
+    faults.append(await desk.arm_fault("list", moment, "hold", hold=page))
+    holds = [*target.inside, page]
+    waits = [asyncio.create_task(desk.is_held(hold, HELD_SECONDS)) for hold in holds]
+    for wait in asyncio.as_completed(waits):
+        if await wait:
+            break
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    for fault in faults:
+        await desk.lift(fault)
+    target.held = [hold for hold in holds if await desk.waiting(hold)]
 
 
 async def _asleep(target: Target) -> None:
-    await _until_seen(target, "UNKNOWN_ERROR")
-    # The answer is at the worker; the workflow has to hear of it before it sleeps.
-    await asyncio.sleep(0.5)
+    await _until_heard(target, "UNKNOWN_ERROR")
 
 
-async def _until_seen(target: Target, status: str) -> None:
-    ground = target.ground
-    ground.hand(*target.round.orders)
-    for ref in target.refs:
-        try:
-            await ground.row(ref, 30, kind="answer", endpoint="check-id", status=status)
-        except NotReady:
-            continue
-        target.inside.append(ref)
+async def _until_heard(target: Target, status: str) -> None:
+    """Wait until the orders know their status: what a page shows of an order may have been asked for others."""
+    target.ground.hand(*target.round.orders)
+    heard = await asyncio.gather(*(_has_heard(target.ground, ref, status) for ref in target.refs))
+    target.inside = [ref for ref, has_heard in zip(target.refs, heard, strict=True) if has_heard]
 
 
-async def _settled_later(ground: Ground, each: Round) -> None:
+async def _has_heard(ground: Ground, ref: str, status: str) -> bool:
+    try:
+        await ground.row(ref, 30, kind="answer", status=status)
+        await ground.says(ref, status, HEARD_SECONDS)
+    except NotReady:
+        return False
+    return True
+
+
+async def settled_later(ground: Ground, each: Round) -> None:
     """The provider's support settles most of what hangs; what it leaves stays on its recheck."""
     rng = Random(f"{each.number} {each.chance}")
     for number, order in enumerate(each.orders):
         await asyncio.sleep(rng.uniform(1, 6))
-        if each.window == "polls" or number:
+        if each.window != "sleep" or number:
             # Its send may have died with a worker and come again later.
             with suppress(NotReady):
                 await ground.row(order.ref, SENT_SECONDS, kind="commit")
@@ -224,13 +260,17 @@ async def everything_back(ground: Ground, each: Round) -> None:
     await asyncio.gather(ground.start_server(), ground.start_client(), ground.man(each.crew))
 
 
+def _is_asking(row: Row) -> bool:
+    return bool(row["kind"] == "request" or row["endpoint"] == "list")
+
+
 async def _recovery(target: Target) -> None:
     """Break nothing until every target was asked about again."""
     ground = target.ground
     rows = {ref: len(ground.ledger.of(ref)) for ref in target.inside}
 
     def all_asked() -> bool:
-        return all(any(row["kind"] == "request" for row in ground.ledger.of(ref)[seen:]) for ref, seen in rows.items())
+        return all(any(map(_is_asking, ground.ledger.of(ref)[seen:])) for ref, seen in rows.items())
 
     try:
         await ground.until(all_asked, QUIET_SECONDS, "the recovery")

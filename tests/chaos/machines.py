@@ -9,9 +9,10 @@ from pathlib import Path
 
 from starter.processes import NotReady, Process
 from tests.chaos.diary import Row
-from tests.chaos.ground import KEY, NOT_OURS, Ground
+from tests.chaos.ground import NOT_OURS, Ground
 from tests.chaos.kills import everything_back
 from tests.chaos.plan import HANDLING, Round
+from tests.chaos.programs import KEY
 from topups import ActResult, TopUpError, TopUpResult, TopUps, TopUpView
 from topups.start import workflow_id
 
@@ -228,18 +229,20 @@ async def _closed(ground: Ground, each: Round, answer: dict[str, object], *, sam
         ground.worker(f"{queue}-{number}", **mine, TOPUPS_STATE_DIR=str(ground.folder / queue)) for number in (1, 2)
     ]
     await asyncio.gather(*(ground.start_worker(worker) for worker in workers))
-    endpoint = "send" if each.chance < 0.5 else "check-id"
+    # Whichever of the two asks about an order first: a check of its own, or a page.
+    endpoints = ("send",) if each.chance < 0.5 else ("check-id", "list")
     first, rest = each.orders[:1], each.orders[1:]
     ground.hand(*first, queue=queue)
     await ground.row(first[0].ref, 30, kind="answer", endpoint="send")
-    await ground.desk.arm_fault(endpoint, "received", "error", key=key, **answer)
+    for endpoint in endpoints:
+        await ground.desk.arm_fault(endpoint, "received", "error", key=key, **answer)
     ground.hand(*rest, queue=queue)
     await ground.taken(rest)
     await asyncio.sleep(8)
     ground.kill(workers[0])
     await ground.start_worker(workers[0])
     await asyncio.sleep(4)
-    ground.fault(each.number, each.fault, each.window, [order.ref for order in each.orders], endpoint=endpoint)
+    ground.fault(each.number, each.fault, each.window, [order.ref for order in each.orders], endpoint=endpoints[0])
     if same_address:
         _write(file, _next_key(each))
         return

@@ -103,7 +103,8 @@ async def words_in_a_send(ground: Ground, each: Round) -> None:
         await ground.desk.arm_fault("check-ref", "received", "hold", hold=order.ref, ref=order.ref)
     for order in checking:
         await ground.desk.arm_fault("check-id", "received", "hold", hold=order.ref, ref=order.ref)
-    ground.hand(*sending, *looking, *checking, *hanging)
+    ground.hand(*checking, queue=await ground.one_by_one())
+    ground.hand(*sending, *looking, *hanging)
     met = [ref for order in (*sending, *looking, *checking) if await ground.desk.is_held(ref := order.ref, 30)]
     await asyncio.gather(*(_all_words(ground, ref) for ref in met))
     ground.fault(each.number, each.fault, each.window, met)

@@ -9,10 +9,12 @@ from random import Random
 # Numbers of the stand-in (docs/simulator.md).
 REFUNDED, UNKNOWN, HANDLING, NEW_WORD, BACK_AND_FORTH, NO_MONEY = (f"060000000{n}" for n in (1, 3, 6, 7, 8, 9))
 
-# Where a kill finds an order: F1 kills workers there, F2 the Temporal server.
+# Where a kill finds an order: F1 kills workers there, F2 the Temporal server; both also in a page that orders share.
 WINDOWS = ("before", "received", "committed", "answered", "polls", "sleep")
 # Deleting a run takes the server more than a minute, so these begin first.
 LONG = (("F14", "forgotten"), ("F14", "forgotten-and-reused"), ("F9", "frozen"))
+# How a page of the provider's list can mislead those who share it.
+LIES = ("stale", "shifted", "duplicates", "missing", "other-order", "totals", "unreadable")
 # Rounds in which several things take their time; they run beside the kills.
 BESIDE = (
     ("F4", "send"),
@@ -38,6 +40,7 @@ BESIDE = (
     ("F15", "terminated"),
     ("F16", "other-account"),
     ("F16", "other-environment"),
+    *(("F17", lie) for lie in LIES),
 )
 # Rounds that break what all share, one after the other.
 ALONE = (("F3", "all"), ("F13", "full-disk"), ("F13", "no-memory"))
@@ -133,7 +136,7 @@ def plan(seed: int, scale: Scale) -> Plan:
 
 
 def _deck(rng: Random, scale: Scale, numbers: Iterator[int]) -> list[Round]:
-    kills = [(fault, window) for fault in ("F1", "F2") for window in WINDOWS] + [("F2", "start")]
+    kills = [(fault, window) for fault in ("F1", "F2") for window in (*WINDOWS, "page")] + [("F2", "start")]
     alone = kills * scale.kills_a_window + list(ALONE) + [("F3", "all")]
     rng.shuffle(alone)
     beside = [kind for kind in BESIDE if kind not in LONG]
@@ -205,17 +208,22 @@ _SIZES = {
 
 
 def _with_orders(each: Round, seed: int, scale: Scale, rng: Random) -> Round:
-    phones = {"polls": HANDLING, "sleep": UNKNOWN}
+    fates = {"polls": HANDLING, "page": HANDLING, "sleep": UNKNOWN}
+    fate = fates.get(each.window, HANDLING if each.fault == "F17" else None)
     if each.fault == "F8":
         size = scale.crowd
     elif each.window == "start":
         size = 12
+    elif each.window == "page":
+        size = 8
     elif each.fault in {"F1", "F2"}:
         size = rng.randint(3, 6)
+    elif each.fault == "F17":
+        size = rng.randint(8, 12)
     else:
         size = _SIZES.get((each.fault, each.window)) or _SIZES[each.fault]
     orders = []
     for number in range(size):
-        phone = phones.get(each.window) or f"07{seed % 100:02}{each.number % 1000:03}{number:03}"
+        phone = fate or f"07{seed % 100:02}{each.number % 1000:03}{number:03}"
         orders.append(OrderPlan(f"s{seed}-{each.number}-{number}", phone, rng.randrange(100, 500)))
     return replace(each, orders=tuple(orders))

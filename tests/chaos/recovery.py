@@ -1,6 +1,8 @@
 """How long an order waits after a kill: from a worker that polls again, or a server that answers, to its request.
 
-A request that is due only later counts from then: no order is asked about twice within five seconds.
+A request that is due only later counts from then: no order is asked about twice within five seconds. A page of the
+list that shows the order counts as a request about it, from when one is due: it may have been for others, so where
+checks share pages an order may have waited longer than the figures say.
 """
 
 from collections import defaultdict
@@ -19,6 +21,8 @@ SEND_WINDOWS = frozenset({"before", "received", "committed", "answered", "send"}
 IDLE_WINDOWS = frozenset({"sleep", "start"})
 MEASURED = frozenset({"F1", "F2", "F3"})
 POLL_GAP_SECONDS = 5.0
+# The longest wait between two polls, and a little.
+POLLED_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _samples(fault: Fault, books: Books) -> Iterable[Sample]:
     what = "send" if fault.endpoint == "send" or fault.window in SEND_WINDOWS else "check"
     group = f"{_who(kills)}/{what}"
     stories = [books.stories[ref] for ref in fault.targets if ref in books.stories]
-    return [Sample(group, story.ref, _seconds(story, killed_at, ready_at)) for story in stories]
+    return [Sample(group, story.ref, _seconds(story, books, killed_at, ready_at)) for story in stories]
 
 
 def _kills(fault: Fault, events: list[ProcessEvent]) -> list[ProcessEvent]:
@@ -132,16 +136,23 @@ def _who(kills: list[ProcessEvent]) -> str:
     return "server" if kills[0].name == "temporal" else "worker"
 
 
-def _seconds(story: Story, killed_at: float, ready_at: float | None) -> float | None:
-    later = (request.at for request in story.requests if request.at > killed_at)
+def _seconds(story: Story, books: Books, killed_at: float, ready_at: float | None) -> float | None:
+    own, pages = [request.at for request in story.requests], [books.asked_at(page) for page in story.pages]
+    due_at = _due_at(own, pages, killed_at)
+    later = [*(at for at in own if at > killed_at), *(at for at in pages if at > max(killed_at, due_at))]
     finished_at = story.end.finished_at if story.end else None
-    at = next(later, finished_at if finished_at and finished_at > killed_at else None)
+    at = min(later, default=finished_at if finished_at and finished_at > killed_at else None)
     if at is None or ready_at is None:
         return None
-    return max(0.0, at - max(ready_at, _due_at(story, killed_at)))
+    return max(0.0, at - max(ready_at, due_at))
 
 
-def _due_at(story: Story, killed_at: float) -> float:
-    """The earliest moment at which the order may be asked about again; the true one is up to five seconds later."""
-    before = [request.at for request in story.requests if request.at <= killed_at]
+def _due_at(own: list[float], pages: list[float], killed_at: float) -> float:
+    """The earliest moment at which the order may be asked about again; the true one is up to five seconds later.
+
+    An order whose last request of its own is too long ago was asked about on a page; which one nobody knows.
+    """
+    before = [at for at in own if at <= killed_at]
+    if not before or max(before) < killed_at - POLLED_SECONDS:
+        before += [at for at in pages if at <= killed_at]
     return max(before) + POLL_GAP_SECONDS if before else 0.0

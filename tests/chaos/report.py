@@ -24,10 +24,13 @@ VIOLATIONS_SHOWN = 30
 # Some rounds meet nobody, because a busy machine was too slow or too fast; more than a sixth is no campaign.
 SHARE = Fraction(5, 6)
 
+BROKEN = "[red]A promise was broken[/]"
+COALESCED, ONE_BY_ONE = "checks coalesced", "checks one by one"
+
 Place = tuple[str, str]
 
 COUNTS = ("accepted", "delivered", "refunded", "rejected", "cancelled", "resolved", "on_recheck", "lost", "twice")
-TRAFFIC = ("requests", "sends", "resends", "commits", "conflicts", "foreign", "reused")
+TRAFFIC = ("requests", "checks", "pages", "sends", "resends", "commits", "conflicts", "foreign", "reused")
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,12 @@ class Met:
 class Report:
     """One run or several. `windows`: what was done, by fault and window; `blows`: kills and freezes.
 
-    `replayed`: histories; `skipped`: rounds that could not be played on this machine, and why; `failed`: rounds that
-    failed and were played once more; one that failed then too is a violation.
+    `modes`: how checks were made; `replayed`: histories; `skipped`: rounds that could not be played here, and why;
+    `failed`: rounds that failed and were played once more; one that failed then too is a violation.
     """
 
     seeds: list[int] = field(default_factory=list)
+    modes: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     windows: dict[Place, Met] = field(default_factory=dict)
     blows: Counter[str] = field(default_factory=Counter)
@@ -93,6 +97,7 @@ def report_of(folder: Path) -> Report:
     replays: dict[str, Any] = next((row for row in diary if row["kind"] == "replayed"), {"replayed": 0, "failures": []})
     return Report(
         seeds=[row["seed"] for row in diary if row["kind"] == "begin"],
+        modes={COALESCED if row.get("coalesce") else ONE_BY_ONE for row in diary if row["kind"] == "begin"},
         counts=Counter({name: getattr(verdict, name) for name in (*COUNTS, *TRAFFIC)}),
         windows=_windows(folder, diary),
         blows=Counter(_blow(row) for row in diary if row["kind"] == "process" and row["what"] in {"kill", "freeze"}),
@@ -134,6 +139,7 @@ def added_up(reports: Iterable[Report]) -> Report:
     total = Report()
     for one in reports:
         total.seeds += one.seeds
+        total.modes |= one.modes
         total.counts += one.counts
         total.blows += one.blows
         total.samples += one.samples
@@ -162,9 +168,18 @@ def show(report: Report, console: Console) -> None:
     more = len(report.violations) - VIOLATIONS_SHOWN
     if more > 0:
         console.print(f"… and {more} more")
-    seeds = ", ".join(map(str, report.seeds))
-    verdict = "[green]Every promise was kept[/]" if report.clean else "[red]A promise was broken[/]"
-    console.print(f"{verdict}: seeds {seeds}, {sum(report.blows.values())} kills and freezes, {report.seconds:.0f} s")
+    seeds, modes = ", ".join(map(str, report.seeds)), " and ".join(sorted(report.modes))
+    verdict = _verdict(report)
+    console.print(
+        f"{verdict}: seeds {seeds}, {modes}, {sum(report.blows.values())} kills and freezes, {report.seconds:.0f} s"
+    )
+
+
+def _verdict(report: Report) -> str:
+    if report.clean:
+        return "[green]Every promise was kept[/]"
+    only_too_little = report.missing and not (report.violations or report.counts["lost"] or report.counts["twice"])
+    return "[red]No promise was broken, but this proves too little[/]" if only_too_little else BROKEN
 
 
 def _windows_table(report: Report) -> Table:

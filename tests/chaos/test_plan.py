@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from tests.chaos.plan import BESIDE, WINDOWS, Plan, Scale, plan
+from tests.chaos.plan import BESIDE, HANDLING, LIES, WINDOWS, Plan, Scale, plan
 
-FAULTS = {f"F{number}" for number in range(1, 17)}
+FAULTS = {f"F{number}" for number in range(1, 18)}
 
 
 def refs(ours: Plan) -> list[str]:
@@ -25,6 +25,7 @@ def test_one_deck_has_every_fault_at_every_moment() -> None:
     assert {fault for fault, _ in kinds} == FAULTS
     assert all(kinds[fault, window] for fault in ("F1", "F2") for window in WINDOWS)
     assert kinds["F2", "start"]
+    assert kinds["F1", "page"] == kinds["F2", "page"] == 1
     assert all(kinds[kind] == 1 for kind in BESIDE)
 
 
@@ -58,3 +59,10 @@ def test_recovery_is_measured_for_sends_and_for_checks_in_every_deck() -> None:
 def test_only_the_faults_that_were_asked_for_are_planned() -> None:
     kinds = {each.kind for each in plan(1, Scale(only=frozenset({"F3", "F4/send"}))).rounds}
     assert kinds == {("F3", "all"), ("F4", "send")}
+
+
+def test_a_page_lies_in_every_way_to_orders_that_are_in_flight_together() -> None:
+    rounds = plan(1, Scale(only=frozenset({"F17"}))).rounds
+    assert {each.window for each in rounds} == set(LIES)
+    assert all(8 <= len(each.orders) <= 12 for each in rounds)
+    assert {order.phone for each in rounds for order in each.orders} == {HANDLING}

@@ -72,3 +72,15 @@ def test_noisy_rounds_and_sleeping_orders_are_not_measured(run: Run) -> None:
     run.fault(10.1, "F1", "committed", "a").fault(10.2, "F1", "sleep", "a", quiet=True)
     run.fault(10.3, "F4", "send", "a", quiet=True)
     assert run.recovery().overall.n == 0
+
+
+def test_a_page_that_shows_the_order_counts_as_a_request_about_it(run: Run) -> None:
+    run.order("a").send(1, "a").page(6, ("a", "HANDLING")).page(14, ("a", "HANDLING"))
+    run.kill(20, "worker-1", back_at=22).fault(20.1, "F1", "polls", "a", quiet=True).page(25, ("a", "HANDLING"))
+    assert run.recovery().groups["worker/check"].max == pytest.approx(3)
+
+
+def test_a_page_before_a_check_is_due_was_for_others(run: Run) -> None:
+    run.order("a").send(1, "a").check(9, "a", "HANDLING").kill(10, "worker-1", back_at=11)
+    run.page(12, ("a", "HANDLING")).page(13.9, ("a", "HANDLING")).check(17, "a", "HANDLING")
+    assert run.fault(10.1, "F1", "polls", "a", quiet=True).recovery().groups["worker/check"].max == pytest.approx(3)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.ground import NO_PAGES
 from tests.chaos.invariants.made_up import Run
 from tests.chaos.report import Met, added_up, bound, report_of
 
@@ -51,3 +52,23 @@ def test_runs_add_up(run: Run, tmp_path: Path) -> None:
 
 def test_a_zero_is_given_with_its_bound() -> None:
     assert bound(3_000) == "< 0.001 of all, at 95 %"
+
+
+def test_a_page_that_never_lied_to_anybody_proves_nothing_and_is_named(run: Run, tmp_path: Path) -> None:
+    run.round(2, "F17", "stale").fault(3, "F17", "stale", endpoint="list").verdict()
+    report = report_of(tmp_path)
+    assert not report.clean
+    assert report.missing == ["F17 stale: 0 rounds met 0 orders; less than 1 is no proof"]
+
+
+def test_without_shared_pages_their_faults_are_skipped_with_the_reason(run: Run, tmp_path: Path) -> None:
+    run.round(2, "F17", "stale").skipped(2, "F17", "stale", NO_PAGES).verdict()
+    report = report_of(tmp_path)
+    assert (report.clean, report.skipped) == (True, [f"F17 stale: {NO_PAGES}"])
+
+
+def test_a_report_says_how_checks_were_made_and_how_many_shared_pages(run: Run, tmp_path: Path) -> None:
+    run.round(2, "F1", "polls").fault(3, "F1", "polls", "order-1").page(3, ("order-1", "PENDING")).verdict()
+    report = report_of(tmp_path)
+    assert (report.counts["checks"], report.counts["pages"]) == (2, 1)
+    assert report.modes == {"checks one by one"}

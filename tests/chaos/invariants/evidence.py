@@ -77,6 +77,9 @@ class Entry:
     refunded: float | None = None
     balance: float | None = None
     request_seq: int | None = None
+    query: dict[str, str] | None = None
+    items: list[Json] | None = None
+    lie: str | None = None
 
     @property
     def wallet(self) -> tuple[str | None, str | None]:
@@ -163,7 +166,11 @@ class End:
 
 @dataclass(slots=True)
 class Story:
-    """All the evidence about one order. `foreign` are rows under its ref that are not this order's."""
+    """All the evidence about one order. `foreign` are rows under its ref that are not this order's.
+
+    `requests` and `answers` are about this order alone. `pages` is what pages of the list showed of it: each may have
+    been asked for because of this order, or of others, so it may have been heard, and never surely was.
+    """
 
     ref: str
     handed: list[Body] = field(default_factory=list)
@@ -171,6 +178,7 @@ class Story:
     accepted: list[Acceptance] = field(default_factory=list)
     requests: list[Entry] = field(default_factory=list)
     answers: list[Entry] = field(default_factory=list)
+    pages: list[Entry] = field(default_factory=list)
     commits: list[Entry] = field(default_factory=list)
     deliveries: list[Entry] = field(default_factory=list)
     refunds: list[Entry] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Which of the provider's answers surely reached somebody who lived on to act on them."""
 
 from collections.abc import Iterator
+from math import inf
 
 from tests.chaos.books import Books
 from tests.chaos.invariants.evidence import FINAL_WORDS, Entry, Rules, Story
@@ -31,7 +32,8 @@ def first_word(books: Books, rules: Rules, story: Story) -> tuple[set[str], Entr
 
     A final answer that a kill may have eaten is right as well; the first that was surely heard is the last one that
     counts. Without any whole answer the truth is what the provider did first with the order. What was said before
-    Temporal was made to forget the order counts only if nothing was said after.
+    Temporal was made to forget the order counts only if nothing was said after. What a page of the list showed until
+    then may have been heard as well.
     """
     forgotten_at = max((act.at for act in story.acts if act.act == "delete"), default=0.0)
     said = list(final_answers(story))
@@ -39,8 +41,11 @@ def first_word(books: Books, rules: Rules, story: Story) -> tuple[set[str], Entr
     for answer in [each for each in said if each.at > forgotten_at] or said:
         words.add(str(answer.status))
         if surely_heard(books, rules, story, answer):
-            return words, answer
+            return words | _shown(story, forgotten_at, answer.at), answer
     done = sorted((*story.deliveries, *story.refunds), key=lambda entry: entry.seq)
-    # A list's answer names no order in the ledger, so what was done first may have been heard there.
     words |= {"FULFILLED" if entry.kind == "delivery" else "REFUNDED" for entry in done[:1]}
-    return words, None
+    return words | _shown(story, forgotten_at, inf), None
+
+
+def _shown(story: Story, since: float, until: float) -> set[str]:
+    return {str(page.status) for page in story.pages if page.status in FINAL_WORDS and since < page.at <= until}

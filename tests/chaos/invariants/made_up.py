@@ -112,6 +112,14 @@ class Run:
         asked = self._request(at, endpoint, None, {"key": key})
         return self._answer(at + 0.01, endpoint, None, asked, {"key": key, "http": http, "code": code})
 
+    def page(self, at: float, *shown: tuple[str, str], number: int = 1, lie: str | None = None) -> Self:
+        """A page of the list and what it showed: ref and status of each row."""
+        query = {"query": {"page": str(number), "pageSize": "100"}}
+        asked = self._request(at, "list", None, query)
+        items = [{"topup_id": f"id-{ref}", "ref": ref, "status": status} for ref, status in shown]
+        noted: Json = {"items": items} | ({"lie": lie} if lie else {})
+        return self._answer(at + 0.01, "list", None, asked, {"http": 200, "noted": noted})
+
     def end(self, ref: str, phase: str, finished_at: float | None = None, **more: Any) -> Self:
         """What we say in the end."""
         final = phase in {"FULFILLED", "REFUNDED", "REJECTED", "CANCELLED"}
@@ -160,13 +168,15 @@ class Run:
     def _request(self, at: float, endpoint: str, ref: str | None, more: Json) -> int:
         self._requests += 1
         path = more.get("path", f"/v3/mobile/{endpoint}")
-        self._add("ledger", at, **self._facts("request", endpoint, ref, more), path=path, number=self._requests)
+        facts = self._facts("request", endpoint, ref, more) | {"query": more.get("query")}
+        self._add("ledger", at, **facts, path=path, number=self._requests)
         return self._requests
 
     def _answer(self, at: float, endpoint: str, ref: str | None, asked: int, more: Json) -> Self:
         if more.get("http") is None:
             return self
         outcome = {name: more.get(name) for name in ("http", "code", "status")}
+        outcome |= more.get("noted", {})
         return self._add("ledger", at, **self._facts("answer", endpoint, ref, more), **outcome, answers=asked)
 
     def _facts(self, kind: str, endpoint: str | None, ref: str | None, more: Json) -> Json:

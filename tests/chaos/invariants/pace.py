@@ -31,24 +31,29 @@ CHECK_PATIENCE_SECONDS = 8.0
 
 
 def no_check_after_the_end(books: Books, rules: Rules) -> Iterator[Violation]:
-    """After a final answer that somebody surely heard nothing is asked any more."""
+    """After a final answer that somebody surely heard, or that ended the order, nothing is asked any more."""
     for story in books.stories.values():
         last = story.requests[-1].at if story.requests else 0.0
         ends = (each for each in final_answers(story) if each.at < last)
         end = next((each for each in ends if surely_heard(books, rules, story, each)), None)
         if end is not None:
-            yield from _after(end, story, books, rules)
+            yield from _after(end.at, f"the answer {end.status}", story, books, rules)
+        elif story.end and story.end.final and story.end.finished_at:
+            # It may have heard its end from a page, which names nobody who listened.
+            yield from _after(story.end.finished_at, f"its end as {story.phase}", story, books, rules)
 
 
-def _after(end: Entry, story: Story, books: Books, rules: Rules) -> Iterator[Violation]:
+def _after(end_at: float, what: str, story: Story, books: Books, rules: Rules) -> Iterator[Violation]:
+    troubles = books.troubles_of(story)
     for request in story.requests:
-        if books.troubles_of(story).backlogged(request.at, request.at):
+        if request.at - end_at <= rules.late_check_seconds or troubles.backlogged(request.at, request.at):
             continue
-        if request.at - end.at <= rules.late_check_seconds:
+        # Who is thawed finishes what it was about to ask.
+        if troubles.between(request.at - CHECK_PATIENCE_SECONDS, request.at):
             continue
-        if story.acted(ASKING_ACTS, end.at - 1, request.at + WORD_SECONDS):
+        if story.acted(ASKING_ACTS, end_at - 1, request.at + WORD_SECONDS):
             return
-        sentence = f"{story.ref} met a {request.endpoint} {request.at - end.at:.1f} s after the answer {end.status}"
+        sentence = f"{story.ref} met a {request.endpoint} {request.at - end_at:.1f} s after {what}"
         yield Violation("no_late_check", sentence, story.ref, request.key, iso(request.at))
 
 

@@ -50,7 +50,7 @@ def _unsettled(story: Story) -> str | None:
 def _late(story: Story, books: Books, rules: Rules) -> str | None:
     end = story.end
     # An order that waited for its recheck was where it should be, however late that comes.
-    was_on_recheck = any(answer.status == "UNKNOWN_ERROR" for answer in story.answers)
+    was_on_recheck = any(said.status == "UNKNOWN_ERROR" for said in (*story.answers, *story.pages))
     if end is None or end.finished_at is None or books.faults_stopped_at is None or was_on_recheck:
         return None
     begun = max(books.faults_stopped_at, story.accepted[0].at, *(act.at for act in story.acts), 0.0)

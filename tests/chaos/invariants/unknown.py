@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from tests.chaos.books import Books
 from tests.chaos.invariants.evidence import FORGETFUL_ACTS, Entry, Rules, Story, Violation, iso
@@ -28,25 +29,34 @@ def unknown_orders_are_asked_daily(books: Books, rules: Rules) -> Iterator[Viola
 
 @dataclass(slots=True)
 class Sleep:
-    """The time from a first UNKNOWN_ERROR until the provider says something else. `until`: nobody asks after that."""
+    """The time from a first UNKNOWN_ERROR until the provider says something else. `until`: nobody asks after that.
+
+    `pages` of the list showed the order meanwhile: each may have been a recheck, or have been asked for others.
+    """
 
     first: Entry
     requests: list[Entry] = field(default_factory=list)
+    pages: list[Entry] = field(default_factory=list)
     until: float = 0.0
 
 
 def _sleeps(story: Story, books: Books) -> Iterator[Sleep]:
-    if not any(answer.status == UNKNOWN for answer in story.answers):
+    if not any(said.status == UNKNOWN for said in (*story.answers, *story.pages)):
         return
     sleep: Sleep | None = None
     breaks = [act.at for act in story.acts if act.act in FORGETFUL_ACTS or (act.act == "resolve" and act.ok)]
-    for entry in sorted((*story.requests, *story.answers), key=lambda each: each.seq):
+    for entry in sorted((*story.requests, *story.answers, *story.pages), key=lambda each: each.seq):
         if sleep and any(sleep.first.at <= at <= entry.at for at in breaks):
             yield _closed(sleep, min(at for at in breaks if at >= sleep.first.at) - WORD_SECONDS)
             sleep = None
         if entry.kind == "request":
             if sleep:
                 sleep.requests.append(entry)
+        elif entry.endpoint == "list":
+            # A page that lies may show a sleep that is long over.
+            sleep = sleep or (Sleep(entry) if entry.status == UNKNOWN and not entry.lie else None)
+            if sleep:
+                sleep.pages.append(entry)
         elif entry.status == UNKNOWN:
             sleep = sleep or Sleep(entry)
         elif sleep and entry.status in {"PENDING", "HANDLING", "FULFILLED", "REFUNDED"}:
@@ -74,7 +84,8 @@ class _Watch:
         self._wait = DAY_SECONDS if self._skips else rules.unknown_recheck_seconds
         self._answer_of = {answer.request_seq: answer for answer in story.answers}
         self._base = sleep.first
-        self._is_sure = surely_heard(books, rules, story, sleep.first)
+        self._is_sure = sleep.first.endpoint != "list" and surely_heard(books, rules, story, sleep.first)
+        self._woken_at = min((page.at for page in sleep.pages if page.status != UNKNOWN), default=inf)
         self._met: set[int] = set()
         self._slack = 0.0
 
@@ -84,7 +95,7 @@ class _Watch:
             index = self._due_index(request.at)
             if index is not None:
                 self._meet(index, request)
-            elif self._was_asked_for(request):
+            elif self._was_asked_for(request) or request.at > self._woken_at:
                 pass
             elif not self._is_unheard(before, request):
                 yield self._off(request)
@@ -124,7 +135,7 @@ class _Watch:
     def _is_unheard(self, before: Entry, request: Entry) -> bool:
         """Tell whether what was asked before got no answer that anybody surely heard; then it is soon asked again."""
         answer = before if before.kind == "answer" else self._answer_of.get(before.seq)
-        if answer is None or answer.status is None:
+        if answer is None or answer.status is None or answer.endpoint == "list":
             return True
         if surely_heard(self._books, self._rules, self._story, answer):
             return False
@@ -142,10 +153,13 @@ class _Watch:
         return Violation("unknown_recheck", sentence, self._story.ref, request.key, iso(request.at))
 
     def _missing(self) -> Iterator[Violation]:
-        asked = [request.at for request in self._sleep.requests]
+        pages = [(self._books.asked_at(page), page) for page in self._sleep.pages]
+        asked = [*(request.at for request in self._sleep.requests), *(at for at, _ in pages)]
         index, until = 1, self._watched_until()
         while (due := self._due_at(index)) < until:
             deadline = self._deadline(due)
+            if any(due - EARLY_TOLERANCE_SECONDS <= at <= deadline and page.status != UNKNOWN for at, page in pages):
+                return
             came = any(due - EARLY_TOLERANCE_SECONDS <= at <= deadline for at in asked)
             if deadline < until and not came and not self._waits_for_answer(due):
                 sentence = f"{self._story.ref} is UNKNOWN_ERROR; its recheck {index}, due at {iso(due)}, did not come"
