@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import NondeterminismError
 
 from tests.replay import clocks, mutants
 from tests.replay.record import HISTORIES
 from tests.replay.scenarios import ALL, DJEZZY, MOBILIS, NEVER_PAID, OFFERS, REFUNDED, UNKNOWN, WORKING, in_many_runs
-from topups.plugin import TopUpsPlugin
+from topups.guarded import GuardedWords
+from topups.plugin import PASSED_THROUGH, TopUpsPlugin
 from workflows import TopUp
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
@@ -49,6 +52,18 @@ async def _replay_with_stale_clocks(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_every_order_that_was_ever_recorded_replays(path: Path) -> None:
     await _replayer().replay_workflow(_history(path))
+
+
+@pytest.mark.parametrize("path", NEWEST, ids=lambda path: f"{path.parent.name}/{path.stem}")
+async def test_workflows_do_nothing_that_the_whole_sandbox_would_stop(path: Path) -> None:
+    passed = set(PASSED_THROUGH) - {"workflows"}
+    sandbox = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*passed))
+    converter = TopUpsPlugin().data_converter
+    assert isinstance(converter, DataConverter)
+    replayer = Replayer(
+        workflows=[TopUp], workflow_runner=sandbox, data_converter=converter, interceptors=[GuardedWords()]
+    )
+    await replayer.replay_workflow(_history(path))
 
 
 @pytest.mark.parametrize("path", NEWEST, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -25,7 +25,8 @@ GAP_SECONDS = 5.0
 
 
 async def play(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
-    first = await Scene.on(stage, "watched")
+    # Each order is to have requests of its own.
+    first = await Scene.on(stage, "watched", TOPUPS_COALESCE_CHECKS="false")
     scenes = [first, *(first.beside(f"watched-{number}") for number in range(1, ORDERS))]
     for scene in scenes:
         await scene.submit(ENDLESS)
