@@ -17,7 +17,7 @@ from oneclickdz.errors import CredentialsRefused, NotSent, OneClickDZError, Rate
 from oneclickdz.known import OLD_SECONDS, Known
 from oneclickdz.models import TopUpPage, TopUpRecord
 from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Span, best_span, by_id, is_believed, longest_from
-from oneclickdz.turns import Turns
+from oneclickdz.turns import Page, Turns
 
 # A page costs as much as one check, but may miss an order.
 FEW = 3
@@ -114,21 +114,17 @@ class Checks:
         await self._sleep(GATHER_SECONDS)
         while self._waiting:
             try:
-                wait = await self._turns.wait()
-                await self._read_theirs()
+                turn = await self._turns.take()
             except OneClickDZError as trouble:
                 self._turn_away(list(self._waiting.values()), trouble)
                 return
-            if wait > 0:
-                self._turn_away_late(wait)
-                await self._sleep(min(wait, LOOK_SECONDS))
-            elif self._waiting:
+            if isinstance(turn, Page):
+                self._settle(turn.rows, turn.asked_at)
+            elif turn > 0:
+                self._turn_away_late(turn)
+                await self._sleep(min(turn, LOOK_SECONDS))
+            else:
                 await self._play(self._wave())
-
-    async def _read_theirs(self) -> None:
-        page = await self._turns.new_page()
-        if page is not None:
-            self._settle(page.rows, page.asked_at)
 
     def _turn_away_late(self, wait: float) -> None:
         now = self._turns.now()

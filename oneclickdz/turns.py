@@ -43,16 +43,19 @@ class Turns:
         # Who can read a page could ask for it too.
         secret = hashlib.sha256(b"durable-topups page of checks\0" + token.encode()).digest()
         self._cipher = Fernet(base64.urlsafe_b64encode(secret))
-        self._page_at = 0.0
         self._read_at = 0.0
 
     def now(self) -> float:
         """The clock of all who share the key."""
         return self._state.now()
 
-    async def wait(self) -> float:
-        """Take the turn and return 0, or return the seconds until there is one. Raises RateLimited."""
-        return await asyncio.to_thread(self._wait)
+    async def take(self) -> float | Page:
+        """Take the turn and return 0, or return the seconds until there is one. Raises RateLimited.
+
+        Where another process has left a page that wasn't read here yet, return that and take nothing: it may answer
+        everybody who waits.
+        """
+        return await asyncio.to_thread(self._take)
 
     async def charge(self, turns: float) -> None:
         """More than one turn was used up. Trouble with the books only makes the next one come early."""
@@ -62,16 +65,11 @@ class Turns:
         """Put a page where the other processes find it; without it they only ask for one more."""
         await asyncio.to_thread(_quietly, lambda: self._publish(rows, asked_at))
 
-    async def new_page(self) -> Page | None:
-        """The newest page, if another process asked for it and it wasn't read here yet. Raises RateLimited."""
-        if self._page_at <= self._read_at:
-            return None
-        return await asyncio.to_thread(self._read)
-
-    def _wait(self) -> float:
+    def _take(self) -> float | Page:
         with self._state.locked():
             now, turn = self._state.now(), self._state.read(TurnState)
-            self._page_at = turn.page_at
+            if turn.page_at > self._read_at and (page := self._read(turn.page_at)):
+                return page
             # Further ahead than any charge can be: the clock was set back.
             next_at = turn.next_at if turn.next_at <= now + WINDOW_SECONDS else now
             if next_at > now:
@@ -94,9 +92,9 @@ class Turns:
                 self._state.save(PageState(asked_at=asked_at, body=body))
                 self._state.save(turn.model_copy(update={"page_at": asked_at}))
 
-    def _read(self) -> Page | None:
+    def _read(self, page_at: float) -> Page | None:
         page = self._state.read(PageState)
-        self._read_at = max(self._page_at, page.asked_at)
+        self._read_at = page_at
         try:
             rows = _rows.validate_json(self._cipher.decrypt(page.body.encode()), by_alias=True, by_name=False)
         except (InvalidToken, ValidationError):

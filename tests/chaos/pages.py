@@ -20,8 +20,8 @@ STALE_SECONDS = 12.0
 HELD_SECONDS = 20.0
 LOOK_SECONDS = 0.1
 FOR_EVER = -1
-# Else so few orders would seldom be due together.
-IN_STEP = {"TOPUPS_POLL_MIN": "5", "TOPUPS_POLL_MAX": "5"}
+# Else so few orders would seldom be due together, or there would be a turn for each.
+IN_STEP = {"TOPUPS_POLL_MIN": "5", "TOPUPS_POLL_MAX": "5", "ONECLICKDZ_RATE_LIMIT": "180"}
 
 Fault = dict[str, Any]
 

@@ -405,7 +405,7 @@ async def test_a_clock_set_back_does_not_stop_the_turns(shop: Shop) -> None:
     shop.clock.seconds -= 86_400
     state = client._sessions[next(iter(client._sessions))]._state
     turns = Turns(state, limit=60, token="t")
-    assert await turns.wait() == 0
+    assert await turns.take() == 0
 
 
 def test_what_is_remembered_of_orders_has_an_end() -> None:

@@ -3,7 +3,8 @@
 from activities import Ask, ProviderActivities
 from activities.translate import as_record
 from oneclickdz import NotFound
-from oneclickdz.limits import Kind, RateWindow
+from oneclickdz.budget import Kind
+from oneclickdz.limits import RateWindow
 from topups.observations import Found, LookUpAnswer, Missed
 
 
@@ -21,7 +22,7 @@ class BareLookUp(ProviderActivities):
 class NoWindow(RateWindow):
     """Lets every request leave at once, also after a 429."""
 
-    async def acquire(self, kind: Kind, *, max_wait: float) -> None:
+    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = True) -> None:
         """Wait for nothing."""
 
     async def hold(self, seconds: float) -> None:
