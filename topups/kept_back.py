@@ -23,8 +23,10 @@ def kept_back(order: Order, now: datetime, chance: float, retry_after: float) ->
     if not order.own_times:
         wait = max(order.policy.poll_wait(0, 0, chance), spread(retry_after, chance))
         return order.due(now + timedelta(seconds=wait))
-    late = _late(order, now)
-    order = order.but(review_reason=order.review_reason or late)
+    heard_at = order.last_checked_at or order.last_send_at or order.accepted_at
+    if _is_late(order, heard_at, now):
+        quiet = f"{(now - heard_at).total_seconds():,.0f} s"
+        order = order.but(review_reason=order.review_reason or f"Not asked for {quiet}: the key's limit is used up")
     wait = min(retry_after, order.policy.slow_poll) + chance * min(retry_after / 4, SPREAD_MAX_SECONDS)
     return order.due(now + timedelta(seconds=wait))
 
@@ -48,13 +50,9 @@ def spread(seconds: float, chance: float) -> float:
     return min(seconds, UNANSWERED_MAX_SECONDS) * (1 + chance / 4)
 
 
-def _late(order: Order, now: datetime) -> str | None:
-    heard_at = order.last_checked_at or order.last_send_at or order.accepted_at
-    if order.phase is Phase.UNKNOWN_ERROR and order.unknown_since is not None:
-        rechecks = order.policy.unknown_rechecks(order.unknown_since, now)
-        due_at = order.unknown_since + timedelta(seconds=order.policy.unknown_recheck * rechecks)
-        late = heard_at < due_at and now > due_at + timedelta(seconds=RECHECK_LATE_SECONDS)
-    else:
-        late = now > heard_at + timedelta(seconds=order.policy.slow_poll)
-    quiet = (now - heard_at).total_seconds()
-    return f"Not asked for {quiet:,.0f} s: the key's request limit is used up" if late else None
+def _is_late(order: Order, heard_at: datetime, now: datetime) -> bool:
+    if order.phase is not Phase.UNKNOWN_ERROR or order.unknown_since is None:
+        return now > heard_at + timedelta(seconds=order.policy.slow_poll)
+    rechecks = order.policy.unknown_rechecks(order.unknown_since, now)
+    due_at = order.unknown_since + timedelta(seconds=order.policy.unknown_recheck * rechecks)
+    return heard_at < due_at and now > due_at + timedelta(seconds=RECHECK_LATE_SECONDS)

@@ -74,7 +74,7 @@ def test_an_order_that_is_not_asked_for_five_minutes_needs_a_person() -> None:
         assert story.order.review_reason is None
         story.checks(kept_back(60))
     story.checks(kept_back(60))
-    assert "request limit is used up" in str(story.order.review_reason)
+    assert "limit is used up" in str(story.order.review_reason)
     assert story.checks(found("HANDLING")).order.review_reason is None
 
 
@@ -83,7 +83,7 @@ def test_so_does_an_order_in_doubt() -> None:
     for _ in range(7):
         story.does("look_up", kept_back(60))
     assert story.phase is Phase.CONFIRMING
-    assert "request limit is used up" in str(story.order.review_reason)
+    assert "limit is used up" in str(story.order.review_reason)
 
 
 def test_a_recheck_of_an_unknown_order_that_is_a_minute_late_needs_a_person() -> None:
@@ -91,7 +91,7 @@ def test_a_recheck_of_an_unknown_order_that_is_a_minute_late_needs_a_person() ->
     story.checks(kept_back(40), kept_back(40))
     assert story.order.review_reason is None
     story.checks(kept_back(40))
-    assert "request limit" in str(story.order.review_reason)
+    assert "limit is used up" in str(story.order.review_reason)
 
 
 def test_a_person_s_recheck_between_two_due_ones_is_never_late() -> None:
