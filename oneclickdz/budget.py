@@ -79,6 +79,17 @@ def take(window: Window, kind: Kind, limit: int, now: float, *, newcomer: bool) 
     return window.model_copy(update={"slots": _with_one_more(window.slots, kind, now)}), 0.0
 
 
+def moved(window: Window, kind: Kind, taken_at: float, now: float) -> Window:
+    """Return the window with a place that was taken earlier counted from now: its request leaves only now."""
+    start = taken_at - taken_at % SLOT_SECONDS
+    kept = tuple(
+        (at, each, number - ((at, each) == (start, kind)))
+        for at, each, number in window.slots
+        if (at, each) != (start, kind) or number > 1
+    )
+    return window.model_copy(update={"slots": _with_one_more(kept, kind, now)})
+
+
 def ticket(window: Window, kind: Kind, limit: int, now: float, wait: float) -> tuple[Window, float]:
     """Return the window with one more in the queue of a kind, and in how many seconds that one should come back."""
     before = window.tickets.get(kind, 0.0)

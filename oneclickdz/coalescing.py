@@ -50,8 +50,7 @@ class _Waiting:
     alone: bool = False
 
     def fail(self, error: OneClickDZError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        self.answer.set_exception(error)
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ class Checks:
             if page.page > 1:
                 raise SaysNothing("The provider answered with another page of its list. Ask again later.")
         except OneClickDZError as error:
-            if not isinstance(error, NotSent | CredentialsRefused | Unreachable):
+            if not isinstance(error, NotSent | CredentialsRefused | Unreachable) and error.reason != "rate_limit":
                 self._distrust(f"a page of the list can't be used: {error}")
             for each in those:
                 each.fail(error)
@@ -234,5 +233,4 @@ class Checks:
 
     def _tell(self, each: _Waiting, record: TopUpRecord) -> None:
         self._known.learn(each.topup_id, each.sent_at, record)
-        if not each.answer.done():
-            each.answer.set_result(record)
+        each.answer.set_result(record)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from oneclickdz.errors import (
     WrongEnvironment,
 )
 from oneclickdz.guard import KeyGuard
-from oneclickdz.limits import READ_WAIT_SECONDS, SEND_WAIT_SECONDS, RateWindow
+from oneclickdz.limits import READ_WAIT_SECONDS, SEND_WAIT_SECONDS, Place, RateWindow
 from oneclickdz.models import Account, SendAccepted, TopUpPage, TopUpRecord
 from oneclickdz.observer import Watched
 from oneclickdz.pages import LARGEST_PAGE, Span
@@ -97,11 +98,12 @@ class Session:
     ) -> M:
         """The data of a GET. Raises NotFound or SaysNothing."""
         await self._ensure_open()
-        await self._window.acquire(kind, max_wait=READ_WAIT_SECONDS)
+        place = await self._window.acquire(kind, max_wait=READ_WAIT_SECONDS)
+        may_leave, before = self._guard.must_be_open, partial(self._window.keep, place)
         with self._watched.exchange(path):
             try:
                 answer = await self._wire.get(
-                    path, token=self._token, may_leave=self._guard.must_be_open, params=params
+                    path, token=self._token, may_leave=may_leave, before=before, params=params
                 )
             except TransportFailure as failure:
                 raise read_failure(failure.problem) from failure
@@ -116,10 +118,13 @@ class Session:
             may_leave()
 
         await self._ensure_open()
-        await self._window.acquire("send", max_wait=SEND_WAIT_SECONDS, newcomer=newcomer)
+        place = await self._window.acquire("send", max_wait=SEND_WAIT_SECONDS, newcomer=newcomer)
+        before = partial(self._window.keep, place)
         with self._watched.exchange("/mobile/send"):
             try:
-                answer = await self._wire.post("/mobile/send", token=self._token, may_leave=gate, body=body)
+                answer = await self._wire.post(
+                    "/mobile/send", token=self._token, may_leave=gate, before=before, body=body
+                )
             except TransportFailure as failure:
                 raise transport_failure(failure.problem) from failure
             await self._settle(answer)
@@ -182,10 +187,10 @@ class Session:
             await lock.release()
 
     async def _validate(self) -> Account:
-        await self._window.acquire("validate", max_wait=READ_WAIT_SECONDS)
+        place = await self._window.acquire("validate", max_wait=READ_WAIT_SECONDS)
         before = await asyncio.to_thread(self._guard.begin)
         try:
-            account = await self._ask_whose_key()
+            account = await self._ask_whose_key(place)
         except CredentialsRefused as refusal:
             await asyncio.to_thread(self._guard.refused, refusal)
             raise
@@ -198,10 +203,12 @@ class Session:
         await asyncio.to_thread(self._guard.opened)
         return account
 
-    async def _ask_whose_key(self) -> Account:
+    async def _ask_whose_key(self, place: Place) -> Account:
         with self._watched.exchange("/validate"):
             try:
-                answer = await self._wire.get("/validate", token=self._token, may_leave=_always)
+                answer = await self._wire.get(
+                    "/validate", token=self._token, may_leave=_always, before=partial(self._window.keep, place)
+                )
             except TransportFailure as failure:
                 raise read_failure(failure.problem) from failure
             if answer.http == codes.TOO_MANY_REQUESTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ LARGEST_BODY = 4_000_000
 _SHORTEST_SECRET = 8
 
 MayLeave = Callable[[], None]
+BeforeIt = Callable[[], Awaitable[None]]
 
 
 class TransportFailure(Exception):
@@ -53,24 +54,38 @@ class Wire:
         self._gets = httpx.AsyncClient(**common, timeout=httpx.Timeout(GET_SECONDS, connect=CONNECT_SECONDS))
 
     async def get(
-        self, path: str, *, token: str, may_leave: MayLeave, params: Mapping[str, str | int] | None = None
+        self,
+        path: str,
+        *,
+        token: str,
+        may_leave: MayLeave,
+        before: BeforeIt,
+        params: Mapping[str, str | int] | None = None,
     ) -> Answer:
-        """The answer to a GET within 8 s in all.
+        """The answer to a GET within 8 s in all. ``before`` is awaited when the connection stands.
 
-        Raises TransportFailure, or what ``may_leave`` raises; then nothing has left.
+        Raises TransportFailure, or what ``before`` or ``may_leave`` raises; then nothing has left.
         """
-        gate = _Gate(may_leave)
+        gate = _Gate(may_leave, before)
         request = self._gets.build_request(
             "GET", self._base_url + path, params=params, headers=_key(token), extensions={"trace": gate.trace}
         )
         return _without(token, await _exchange(self._gets, request, gate, GET_SECONDS))
 
-    async def post(self, path: str, *, token: str, may_leave: MayLeave, body: Mapping[str, object]) -> Answer:
-        """The answer to a POST within 30 s in all.
+    async def post(
+        self,
+        path: str,
+        *,
+        token: str,
+        may_leave: MayLeave,
+        body: Mapping[str, object],
+        before: BeforeIt,
+    ) -> Answer:
+        """The answer to a POST within 30 s in all. ``before`` is awaited when the connection stands.
 
-        Raises TransportFailure, or what ``may_leave`` raises; then nothing has left.
+        Raises TransportFailure, or what ``before`` or ``may_leave`` raises; then nothing has left.
         """
-        gate = _Gate(may_leave)
+        gate = _Gate(may_leave, before)
         request = self._posts.build_request(
             "POST", self._base_url + path, json=body, headers=_key(token), extensions={"trace": gate.trace}
         )
@@ -85,8 +100,9 @@ class Wire:
 class _Gate:
     """Asks ``may_leave`` as late as the transport lets us, and remembers its refusal."""
 
-    def __init__(self, may_leave: MayLeave) -> None:
+    def __init__(self, may_leave: MayLeave, before: BeforeIt) -> None:
         self._may_leave = may_leave
+        self._before = before
         self.refusal: BaseException | None = None
 
     def open(self) -> None:
@@ -99,7 +115,15 @@ class _Gate:
     async def trace(self, event: str, _info: Mapping[str, object]) -> None:
         # The connection stands by now; raising here ends the request before its first byte.
         if event.endswith(".send_request_headers.started"):
+            await self._prepare()
             self.open()
+
+    async def _prepare(self) -> None:
+        try:
+            await self._before()
+        except Exception as refusal:
+            self.refusal = refusal
+            raise
 
 
 async def _exchange(http: httpx.AsyncClient, request: httpx.Request, gate: _Gate, seconds: float) -> Answer:

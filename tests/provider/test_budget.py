@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oneclickdz.budget import SHARES, SLOT_SECONDS, WINDOW_SECONDS, Kind, Window, floor, take, ticket
+from oneclickdz.budget import SHARES, SLOT_SECONDS, WINDOW_SECONDS, Kind, Window, floor, moved, take, ticket
 
 LIMIT = 120
 NOW = 1_800_000_000.0
@@ -148,3 +148,13 @@ def test_the_smallest_limits_serve_every_kind() -> None:
     for limit in range(1, 12):
         for kind in KINDS:
             assert Desk(limit).ask(kind, NOW) == 0
+
+
+def test_a_place_that_is_moved_counts_once_and_from_then_on() -> None:
+    desk = Desk(limit=3)
+    desk.ask("send", NOW)
+    desk.ask("send", NOW)
+    desk.window = moved(desk.window, "send", NOW, NOW + 10)
+    assert [(at - NOW, number) for at, _, number in desk.window.slots] == [(0, 1), (10, 1)]
+    desk.window = moved(desk.window, "send", NOW, NOW + 20)
+    assert [at - NOW for at, _, _ in desk.window.slots] == [10, 20]

@@ -15,7 +15,8 @@ from oneclickdz import NotFound, OneClickDZ, RateLimited, SaysNothing, TopUpReco
 from oneclickdz.coalescing import DISTRUST_SECONDS, FEW_OLD, IN_DISTRUST
 from oneclickdz.known import KEPT_SECONDS, OLD_SECONDS, REMEMBERED, Known
 from oneclickdz.pages import LARGEST_PAGE
-from oneclickdz.turns import BURST, Turns
+from oneclickdz.state import TurnState
+from oneclickdz.turns import BURST, Page, Turns
 from tests.provider.stand_in import Clock, Kit, Provider, error, ok, until
 
 LIST = "/mobile/list"
@@ -414,3 +415,18 @@ def test_what_is_remembered_of_orders_has_an_end() -> None:
         known.learn(str(number), 0.0, TopUpRecord(id=str(number), status="PENDING"))
     assert len(known.orders) == REMEMBERED
     assert known.made("0", 0.0) is None
+
+
+async def test_a_page_that_comes_late_does_not_replace_a_newer_one(shop: Shop) -> None:
+    client = await shop.known()
+    ids = shop.crowd(4)
+    await shop.check_all(client, ids)
+    await shop.published()
+    state = next(iter(client._sessions.values()))._state
+    turns = Turns(state, limit=60, token=shop.kit.key)
+    newest = state.read(TurnState).page_at
+    await turns.publish([], newest - 5)
+    assert state.read(TurnState).page_at == newest
+    page = await turns.take()
+    assert isinstance(page, Page)
+    assert sorted(str(row.id) for row in page.rows) == sorted(shop.orders)[:4]

@@ -210,3 +210,24 @@ async def test_each_environment_has_its_limit(kit: Kit, provider: Provider, envi
     with pytest.raises(RateLimited):
         await client.validate()
     assert len(provider.requests) == limit
+
+
+async def test_a_place_counts_from_when_its_request_leaves(tmp_path: Path, clock: Clock) -> None:
+    rates = window(tmp_path, clock, limit=1)
+    place = await rates.acquire("validate", max_wait=0)
+    clock.seconds += 40
+    place.until = 0.0
+    await rates.keep(place)
+    clock.seconds += 40
+    assert await fill(rates, "validate") == 0
+    clock.seconds += 21.2
+    assert await fill(rates, "validate") == 1
+
+
+async def test_a_request_that_leaves_at_once_keeps_its_place_as_it_is(tmp_path: Path, clock: Clock) -> None:
+    rates = window(tmp_path, clock, limit=1)
+    place = await rates.acquire("validate", max_wait=0)
+    taken_at = place.taken_at
+    clock.seconds += 40
+    await rates.keep(place)
+    assert place.taken_at == taken_at

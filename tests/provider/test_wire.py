@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from oneclickdz import (
     KeyClosed,
     NoAnswer,
     OneClickDZ,
+    RateLimited,
     SaysNothing,
     UnclearAnswer,
     Unreachable,
 )
+from oneclickdz.limits import Place, RateWindow
 from tests.provider.stand_in import Kit, whose_key
 
 Reply = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -260,3 +263,32 @@ async def test_neither_key_nor_number_reaches_a_log(
     assert "HTTP Request: POST" in everything
     for secret in ("key-4f0c", "0771234567", "665983439"):
         assert secret not in everything
+
+
+async def test_a_send_that_connected_slowly_counts_from_when_it_leaves(
+    client: OneClickDZ, kit: Kit, server: Server, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oneclickdz.limits._LEAVES_WITHIN_SECONDS", -1.0)
+    moved: list[Place] = []
+
+    def move(self: RateWindow, place: Place) -> None:
+        moved.append(place)
+        place.until = math.inf
+
+    monkeypatch.setattr(RateWindow, "_move", move)
+    await client.send(**order)
+    assert [place.kind for place in moved] == ["validate", "send"]
+
+
+async def test_nothing_leaves_when_the_books_fail_after_the_connection_was_made(
+    client: OneClickDZ, server: Server, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.validate()
+
+    async def fail(self: RateWindow, place: Place) -> None:
+        raise RateLimited("the disk is full")
+
+    monkeypatch.setattr(RateWindow, "keep", fail)
+    with pytest.raises(RateLimited, match="disk"):
+        await client.send(**order)
+    assert server.count(SEND) == 0

@@ -1,10 +1,12 @@
 """Careless ways to talk to the provider, each in the place of a careful one of the worker."""
 
+import math
+
 from activities import Ask, ProviderActivities
 from activities.translate import as_record
 from oneclickdz import NotFound
 from oneclickdz.budget import Kind
-from oneclickdz.limits import RateWindow
+from oneclickdz.limits import Place, RateWindow
 from topups.observations import Found, LookUpAnswer, Missed
 
 
@@ -22,8 +24,9 @@ class BareLookUp(ProviderActivities):
 class NoWindow(RateWindow):
     """Lets every request leave at once, also after a 429."""
 
-    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = True) -> None:
+    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = True) -> Place:
         """Wait for nothing."""
+        return Place(kind, 0.0, math.inf)
 
     async def hold(self, seconds: float) -> None:
         """Forget that the provider asked for a pause."""
