@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchmarks.measure import Run
 
-NAMES: tuple[str, ...] = ("accept", "engine")
+NAMES: tuple[str, ...] = ("accept", "engine", "replay")
 
 
 def run_of(name: str) -> Run:
