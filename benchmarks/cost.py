@@ -89,8 +89,9 @@ async def measure(size: Size) -> Measure:
 
 def _events(outcome: Outcome, cost: Cost) -> Line:
     least = needed(outcome.steps)
+    named = ", ".join(f"{count} {name}" for name, count in cost.extras.items())
     only_named = cost.events - sum(cost.extras.values()) <= least
-    return Line(f"{outcome.name}: events", cost.events, least, "", "named extras only", only_named)
+    return Line(f"{outcome.name}: events", cost.events, least, "", f"no more but {named}", only_named)
 
 
 def _sizes(costs: Costs, controls: Costs) -> list[Line]:
