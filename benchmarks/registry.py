@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchmarks.measure import Run
 
-NAMES: tuple[str, ...] = ("recovery", "asleep")
+NAMES: tuple[str, ...] = ("accept", "engine", "replay", "cost", "recovery", "asleep")
 
 
 def run_of(name: str) -> Run:

@@ -58,12 +58,13 @@ class TopUp:
             now=workflow.now(),
             reopening=given.reopening,
         )
-        # Asked at the very start: later a run past the last task could get another answer than its replay.
-        self._clock = Clock(self._order.deliver_by, by_timers=workflow.patched("clock-by-timers"))
-        own_times = workflow.patched("own-times")
+        # Asked at the very start: later a run past the last task could get another answer than its replay. The newest
+        # first, and the older ones only where it isn't there: each costs a new order two events.
+        newest = workflow.patched("own-times")
+        self._clock = Clock(self._order.deliver_by, by_timers=newest or workflow.patched("clock-by-timers"))
+        self._late_is_looked_up = self._audits = newest or workflow.patched("late-looks-and-audits")
         if given.order is None:
-            self._order = self._order.but(own_times=own_times)
-        self._late_is_looked_up = self._audits = workflow.patched("late-looks-and-audits")
+            self._order = self._order.but(own_times=newest)
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:

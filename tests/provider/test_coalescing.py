@@ -430,3 +430,17 @@ async def test_a_page_that_comes_late_does_not_replace_a_newer_one(shop: Shop) -
     page = await turns.take()
     assert isinstance(page, Page)
     assert sorted(str(row.id) for row in page.rows) == sorted(shop.orders)[:4]
+
+
+async def test_being_told_to_slow_down_is_no_reason_to_distrust_the_list(shop: Shop) -> None:
+    client = await shop.known()
+    ids = shop.crowd(4)
+    shop.provider.say(LIST, error(429, "RATE_LIMIT_EXCEEDED", headers={"Retry-After": "10"}))
+    results = await asyncio.gather(*(shop.check(client, each) for each in ids), return_exceptions=True)
+    assert all(isinstance(result, SaysNothing) for result in results)
+    again = await asyncio.gather(*(shop.check(client, each) for each in ids), return_exceptions=True)
+    assert all(isinstance(result, RateLimited) for result in again)
+    shop.provider.say(LIST, shop._list)
+    shop.clock.seconds += 11
+    await shop.check_all(client, ids)
+    assert (shop.pages, shop.singles) == (2, [])
