@@ -4,7 +4,9 @@ from importlib import import_module
 
 from benchmarks.measure import Run
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("at_the_limit", "several_workers")
+# Run only when named: they take too long for every day.
+DOCS_ONLY: tuple[str, ...] = ("growth",)
 
 
 def run_of(name: str) -> Run:
