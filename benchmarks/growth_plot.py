@@ -30,6 +30,8 @@ def draw(points: Sequence[Point], file: Path) -> None:
         _panel(lag, points, "seconds from an order's end to knowing it", _lag)
         lag.axhline(POLICYS_HALF_INTERVAL_SECONDS, color=GREY, linestyle=":", label="half the policy's interval")
         for axes in (orders, requests, lag):
+            # Last, since it ends the scaling to what is drawn.
+            axes.set_ylim(bottom=0)
             axes.legend(frameon=False, fontsize=7)
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -51,7 +53,6 @@ def _panel(axes: Axes, points: Sequence[Point], title: str, value: Value) -> Non
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
     axes.set_xlabel("orders under way at the provider")
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
