@@ -52,7 +52,14 @@ class ClosedLoop:
 
     async def run_for(self, seconds: float) -> None:
         """Let it go on for so long. Raises what a slot or the work beside it raised."""
-        done, _ = await asyncio.wait(self._tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        await self.until(asyncio.sleep(seconds))
+
+    async def until(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let it go on until that is done. Raises what it, a slot or the work beside it raised."""
+        waited_for = asyncio.create_task(work)
+        # None of the others ends but by an error.
+        done, _ = await asyncio.wait({waited_for, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        waited_for.cancel()
         for task in done:
             task.result()
 

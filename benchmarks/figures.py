@@ -64,7 +64,7 @@ class Figures:
             "answered_429": self.refused,
             "most_requests_in_any_60_s": self.most_in_a_minute,
             "orders_that_exist_twice": self.sent_twice,
-            "lag_s": asdict(self.lag) if self.lag else None,
+            "lag_s": _plain(self.lag),
             "sent_and_not_delivered_in_the_middle": self.under_way,
         }
 
@@ -99,9 +99,13 @@ def client_facts(loop: ClosedLoop, span: Span) -> dict[str, Any]:
     heard = lag_of(one.at - one.finished_at.timestamp() for one in loop.finished if one.at in span)
     return {
         "phases": dict(Counter(one.phase for one in loop.finished if one.at in span)),
-        "loop_lateness_s": lag_of(loop.lateness),
-        "result_after_the_workflows_end_s": heard,
+        "loop_lateness_s": _plain(lag_of(loop.lateness)),
+        "result_after_the_workflows_end_s": _plain(heard),
     }
+
+
+def _plain(lag: Lag | None) -> dict[str, float] | None:
+    return asdict(lag) if lag else None
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -107,7 +107,7 @@ async def _fill(stage: Stage, loop: ClosedLoop, provider: OneForOne, count: int)
     seconds = count / FILL_A_SECOND
     filling = await run_workers(stage, 1, _filling(stage, seconds))
     loop.add(count, over_seconds=seconds)
-    await provider.fill(count, FILL_SECONDS_MAX)
+    await loop.until(provider.fill(count, FILL_SECONDS_MAX))
     for worker in filling:
         worker.terminate()
         await worker.ended(STOP_SECONDS)

@@ -1,6 +1,7 @@
 """What the provider's ledger says of a key: the judge, which shares no code with anybody who is judged."""
 
 import json
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,9 @@ class Span:
 
     def __contains__(self, moment: float) -> bool:
         return self.since <= moment < self.until
+
+
+ALWAYS = Span(0.0, math.inf)
 
 
 @dataclass(frozen=True, slots=True)

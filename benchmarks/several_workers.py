@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from benchmarks.at_the_limit import Loop
 from benchmarks.closed_loop import ClosedLoop
 from benchmarks.figures import LIMIT, Figures, client_facts, figures
-from benchmarks.ledger import Books, Tail, most_in_a_minute
+from benchmarks.ledger import ALWAYS, Books, Tail, most_in_a_minute
 from benchmarks.measure import Line, Measure, Size
 from benchmarks.production import KEY, clients, measured, production_stage, run_workers
 from starter.demo.stage import Stage
@@ -31,7 +31,6 @@ class Counted:
 
     ours: Figures
     most: int
-    requests: int
     facts: dict[str, Any]
 
 
@@ -77,10 +76,12 @@ async def run(loop: Loop, workers: int) -> Counted:
         async with ClosedLoop(await clients(stage)) as ours:
             ours.add(loop.in_flight, loop.order_seconds)
             span = await measured(ours, loop.warm_up, loop.window, processes)
-        found = figures(Books(stage.ledger, KEY), span, {one.ref: one.at for one in ours.finished})
+        books = Books(stage.ledger, KEY)
+        found = figures(books, span, {one.ref: one.at for one in ours.finished})
         moments = [row["at"] for row in Tail(log).new() if row["key"] == KEY]
-        facts = found.facts() | {"counted_requests": len(moments), "client": client_facts(ours, span)}
-        return Counted(found, most_in_a_minute(moments), len(moments), facts)
+        counted = {"counted_in_front": len(moments), "in_the_ledger": books.requests(ALWAYS).total()}
+        facts = found.facts() | counted | {"client": client_facts(ours, span)}
+        return Counted(found, most_in_a_minute(moments), facts)
 
 
 async def _counter(stage: Stage, port: int, log: Path) -> Process:
