@@ -23,7 +23,10 @@ class Lag:
 
 @dataclass(frozen=True)
 class Figures:
-    """One contender's in a span; `most_in_a_minute` is of the whole time in which the limit was its own."""
+    """One contender's in a span; `most_in_a_minute` is of the whole time in which the limit was its own.
+
+    `waits` are seconds from each order's end to its owner's knowing of it.
+    """
 
     minutes: float
     orders: int
@@ -31,8 +34,13 @@ class Figures:
     refused: int
     most_in_a_minute: int
     sent_twice: int
-    lag: Lag | None
+    waits: tuple[float, ...]
     under_way: int
+
+    @property
+    def lag(self) -> Lag | None:
+        """Of the orders that ended; None when none did."""
+        return lag_of(self.waits)
 
     @property
     def orders_a_minute(self) -> float:
@@ -89,7 +97,7 @@ def figures(books: Books, span: Span, known: dict[str, float], *, since: float =
         refused=books.refused(span),
         most_in_a_minute=books.most_in_a_minute(since),
         sent_twice=books.sent_twice(),
-        lag=lag_of(at - delivered[ref] for ref, at in in_span.items() if ref in delivered),
+        waits=tuple(at - delivered[ref] for ref, at in in_span.items() if ref in delivered),
         under_way=books.under_way((span.since + span.until) / 2),
     )
 

@@ -127,7 +127,8 @@ def _filling(stage: Stage, seconds: float) -> dict[str, str]:
 
 
 def _lines(point: Point) -> Sequence[Line]:
-    what, found = f"{point.in_flight:,} under way, {point.workers} workers", point.figures
+    workers = "1 worker" if point.workers == 1 else f"{point.workers} workers"
+    what, found = f"{point.in_flight:,} under way, {workers}", point.figures
     most, half = found.most_in_a_minute, point.interval / 2 if point.interval else None
     return (
         Line(f"{what}: orders a minute", found.orders_a_minute, found.bound, "/min"),
