@@ -19,12 +19,15 @@ from benchmarks.measure import Line, Measure, Size
 from benchmarks.one_for_one import PHONE, OneForOne
 from benchmarks.production import KEY, clients, measured, production_stage, run_workers
 from starter.demo.stage import Stage
+from topups import TopUps
 
 # Orders that wait to be sent while others' ends aren't known yet; without them the limit wouldn't be met.
 BACKLOG = 20
-FILL_A_SECOND, FILL_MARGIN_SECONDS, FILL_SECONDS_MAX = 15.0, 15.0, 600.0
+FILL_A_SECOND, FILL_SECONDS_MAX = 15.0, 600.0
 # Of a thousand orders some are under way for longer than 60 checks.
 POLLS = {"TOPUPS_POLL_COUNT": "1000"}
+# Nobody asks before the fill is over, which would only make it slow; then all are woken.
+FILLING = POLLS | {"ONECLICKDZ_RATE_LIMIT": "100000", "TOPUPS_FIRST_CHECK": "1800"}
 STOP_SECONDS = 60.0
 PLOT = {"quick": Path("benchmarks/results/growth.svg")}
 
@@ -91,6 +94,7 @@ async def _point(plan: Plan, in_flight: int, workers: int) -> Point:
             await _fill(stage, loop, provider, in_flight)
             limited = time.time()
             processes = await run_workers(stage, workers, POLLS)
+            await loop.until(_wake(topups, provider.under_way))
             loop.beside(provider.keep())
             loop.add(BACKLOG, over_seconds=BACKLOG / 2)
             span = await measured(loop, plan.warm_up[in_flight], plan.window, processes)
@@ -104,9 +108,8 @@ async def _fill(stage: Stage, loop: ClosedLoop, provider: OneForOne, count: int)
     """Bring so many orders to the provider as fast as it goes; at the limit a thousand would take ten minutes."""
     async with httpx.AsyncClient(base_url=stage.provider_url, trust_env=False) as desk:
         (await desk.post("/_admin/settings", json={"rate_limit": 0})).raise_for_status()
-    seconds = count / FILL_A_SECOND
-    filling = await run_workers(stage, 1, _filling(stage, seconds))
-    loop.add(count, over_seconds=seconds)
+    filling = await run_workers(stage, 1, FILLING | {"TOPUPS_STATE_DIR": str(stage.folder / "filling")})
+    loop.add(count, over_seconds=count / FILL_A_SECOND)
     await loop.until(provider.fill(count, FILL_SECONDS_MAX))
     for worker in filling:
         worker.terminate()
@@ -117,13 +120,9 @@ async def _fill(stage: Stage, loop: ClosedLoop, provider: OneForOne, count: int)
     await stage.simulator.wait_for_port(urlsplit(stage.provider_url).port or 0)
 
 
-def _filling(stage: Stage, seconds: float) -> dict[str, str]:
-    """Nobody asks before the fill is over: that would only make it slow."""
-    return POLLS | {
-        "ONECLICKDZ_RATE_LIMIT": "100000",
-        "TOPUPS_FIRST_CHECK": str(seconds + FILL_MARGIN_SECONDS),
-        "TOPUPS_STATE_DIR": str(stage.folder / "filling"),
-    }
+async def _wake(topups: TopUps, refs: Sequence[str]) -> None:
+    for ref in refs:
+        await topups.order(ref).recheck(by="growth")
 
 
 def _lines(point: Point) -> Sequence[Line]:

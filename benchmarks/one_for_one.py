@@ -13,21 +13,24 @@ LOOK_EVERY_SECONDS = 0.1
 
 
 class OneForOne:
-    """Drives the stand-in by its desk. Which order is delivered is chance: they take long and short, as real ones."""
+    """Drives the stand-in by its desk. Which order is delivered is chance: they take long and short, as real ones.
+
+    `under_way` are the refs of those that were sent and not delivered.
+    """
 
     def __init__(self, desk: Desk, ledger: Path, key: str) -> None:
         self._desk = desk
         self._tail = Tail(ledger)
         self._key = key
-        self._under_way: list[str] = []
+        self.under_way: list[str] = []
         self._chance = random.SystemRandom()
 
     async def fill(self, count: int, seconds: float) -> None:
         """Return when so many orders are there, of which none was delivered. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while len(self._under_way) < count:
+            while len(self.under_way) < count:
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
-                self._under_way += self._sent()
+                self.under_way += self._sent()
 
     async def keep(self) -> None:
         """Keep as many there as there are now. Never returns."""
@@ -37,8 +40,8 @@ class OneForOne:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _deliver_instead_of(self, ref: str) -> None:
-        place = self._chance.randrange(len(self._under_way))
-        delivered, self._under_way[place] = self._under_way[place], ref
+        place = self._chance.randrange(len(self.under_way))
+        delivered, self.under_way[place] = self.under_way[place], ref
         await self._desk.drive(delivered, "FULFILLED")
 
     def _sent(self) -> list[str]:
