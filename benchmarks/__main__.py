@@ -8,15 +8,15 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.measure import Size, save, show
-from benchmarks.registry import NAMES, run_of
+from benchmarks.registry import DOCS_ONLY, NAMES, run_of
 
 
 def main() -> int:
     """Run the benchmarks one after the other: they'd disturb each other."""
     options = _parser().parse_args()
-    unknown = sorted(set(options.names) - set(NAMES))
+    unknown = sorted(set(options.names) - {*NAMES, *DOCS_ONLY})
     if unknown:
-        sys.stderr.write(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}\n")
+        sys.stderr.write(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES + DOCS_ONLY)}\n")
         return 2
     return asyncio.run(_run_all(options.names or list(NAMES), options.size, options.json))
 
@@ -36,7 +36,7 @@ async def _run_all(names: list[str], size: Size, folder: Path) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"{', '.join(NAMES)} (default: all)")
+    parser.add_argument("names", nargs="*", help=f"{', '.join(NAMES)} (default: these); {', '.join(DOCS_ONLY)}")
     parser.add_argument("--size", choices=["quick", "full", "docs"], default="full")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/results"), metavar="FOLDER")
     return parser

@@ -4,7 +4,18 @@ from importlib import import_module
 
 from benchmarks.measure import Run
 
-NAMES: tuple[str, ...] = ("accept", "engine", "replay", "cost", "recovery", "asleep")
+NAMES: tuple[str, ...] = (
+    "at_the_limit",
+    "several_workers",
+    "accept",
+    "engine",
+    "replay",
+    "cost",
+    "recovery",
+    "asleep",
+)
+# Run only when named: they take too long for every day.
+DOCS_ONLY: tuple[str, ...] = ("growth",)
 
 
 def run_of(name: str) -> Run:
