@@ -38,9 +38,9 @@ class Loop:
     stages: int = 1
 
 
-# With 100 in flight, 55 s and about 4 s until the end is known would make just over 100 orders a minute, and polling takes
-# some 23 requests of the 120: so the limit is what they meet, and not their own number. Ten in flight end only 10 times a
-# minute, and with so few the chance of when a check comes would be larger than what is looked for: hence several stages.
+# With 100 in flight, 55 s and about 4 s until the end is known would make just over 100 orders a minute, and polling
+# takes some 23 requests of the 120: so the limit is what they meet, and not their own number. Ten in flight end only 10
+# times a minute; with so few, chance would be larger than what is looked for: hence several stages.
 LOOPS: dict[Size, tuple[Loop, Loop]] = {
     "quick": (Loop(5, 8.0, 10.0, 20.0), Loop(2, 8.0, 10.0, 20.0, stages=2)),
     "full": (Loop(100, 55.0, 90.0, 180.0), Loop(10, 55.0, 60.0, 180.0, stages=4)),

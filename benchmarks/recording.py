@@ -16,8 +16,6 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
-from benchmarks.smallest import TASK_QUEUE, WORKFLOW_TYPE, Given
-from benchmarks.smallest_worker import build
 from oneclickdz import OneClickDZ
 from simulator import Settings, create_app
 from starter.connection import quiet_runtime
@@ -75,17 +73,6 @@ async def record_ours(checks: int) -> WorkflowHistory:
             result = await _skipping(env, order.result())
         assert result.checks == checks, result.timeline
         return await env.client.get_workflow_handle(workflow_id("long")).fetch_history()
-
-
-async def record_control(checks: int) -> WorkflowHistory:
-    """Return the history of the smallest workflow with as many checks."""
-    async with _server() as env, _provider("long", checks) as provider, build(env.client, provider):
-        given = Given(ref="long", plan_code=PLAN, phone=HANDLING_FOR_EVER, amount=AMOUNT)
-        await env.client.start_workflow(WORKFLOW_TYPE, given, id="long", task_queue=TASK_QUEUE)
-        # Not the handle of the start: that one's `result` moves the clock as well, and twice is too far.
-        handle = env.client.get_workflow_handle("long", result_type=str)
-        assert await _skipping(env, handle.result()) == "FULFILLED"
-        return await handle.fetch_history()
 
 
 async def _skipping(env: WorkflowEnvironment, result: Coroutine[Any, Any, T]) -> T:
