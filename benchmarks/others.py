@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import chain
 from statistics import median
 from typing import Any, TypeVar
@@ -74,7 +76,7 @@ async def measure(size: Size) -> Measure:
         question="The same orders on other durable queues: pace, recovery, and ten faults around the send",
         control=f"{', '.join(name for name in scores if name != Ours.name)}, in the same run{left_out}",
         lines=tuple(_lines(scores)),
-        facts={"skipped": skipped, "scale": asdict(SCALES[size]), "scores": _facts(scores)},
+        facts={"skipped": skipped, "scale": asdict(SCALES[size]), "scores": _facts(scores), "versions": _versions()},
     )
 
 
@@ -109,6 +111,9 @@ async def _each(makes: dict[str, Make], run: Callable[[Arena], Awaitable[T]], **
             async with calm:
                 await ground.open()
             result = await run(ground)
+        except Exception as error:
+            error.add_note(f"{ground.name}: its logs are in {ground.folder}")
+            raise
         finally:
             await ground.close()
         shutil.rmtree(ground.folder)
@@ -167,6 +172,11 @@ NUMBERS: tuple[tuple[str, str, Callable[[Score], float]], ...] = (
 def _ahead(what: str, ours: float, theirs: float, unit: str) -> Line:
     holds = ours < theirs or ours == theirs == 0
     return Line(what, ours, theirs, unit, "less, or both 0", holds=holds)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("temporalio", "dbos", "celery", "kombu", "redis", "psycopg")
+    return {package: version(package) for package in packages if find_spec(package)}
 
 
 def _facts(scores: dict[str, Score]) -> dict[str, Any]:

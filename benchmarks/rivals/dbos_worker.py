@@ -2,9 +2,9 @@
 
 Uses, as its documentation has it: `DBOSClient.enqueue` with the ref as workflow id (a second submit is the same
 order), a queue, steps whose results are checkpointed, durable sleep between them, and the recovery of pending
-workflows when the process starts again. A step that died in the middle runs again, so a send is repeated with the
-same ref, which the provider refuses when it knows it; that answer leads to a look-up. Steps have no retries of
-DBOS's: those give up after `max_attempts`, the workflow's own loop never does.
+workflows when the process starts again under the same executor id. A step that died in the middle runs again, so a
+send is repeated with the same ref, which the provider refuses when it knows it; that answer leads to a look-up. Steps
+have no retries of DBOS's: those give up after `max_attempts`, the workflow's own loop never does.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from benchmarks.rivals.arena import Arena, calm, new_order
+from benchmarks.rivals.arena import Arena, new_order
 from benchmarks.rivals.orders import Order
 from benchmarks.rivals.recovery import REACHES_SECONDS, hold_sends, release
 
@@ -31,8 +31,7 @@ async def faults(arena: Arena, *, orders: int, settle: float, apart: bool) -> En
     """Let every fault strike. `settle`: how long orders then have, s. `apart`: each kill waits for the former's end."""
     struck = {name: [new_order(f"fault{number}") for _ in range(orders)] for number, name in enumerate(FAULTS)}
     for name, kill in KILLS.items():
-        async with calm:
-            await kill(arena, struck[name])
+        await kill(arena, struck[name])
         if apart:
             await arena.until(partial(_settled, arena, struck[name]), settle)
     for name, answer in ANSWERS.items():

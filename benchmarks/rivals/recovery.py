@@ -21,10 +21,10 @@ async def recovery(arena: Arena, *, orders: int, deadline: float) -> dict[str, l
     half = orders // 2
     checked = [Order(new_order("checked").ref, NEVER_ENDS) for _ in range(half)]
     sending = [new_order("sending") for _ in range(orders - half)]
-    await asyncio.gather(*map(arena.submit, checked))
-    assert await arena.until(lambda: _all_checked(arena.rows(), checked), REACHES_SECONDS), "no checks"
+    # All of it under the lock, so that the kill comes as soon after the first check for everybody.
     async with calm:
-        # Under the lock as well: a POST that waits longer than its client's 30 s is no longer in the middle.
+        await asyncio.gather(*map(arena.submit, checked))
+        assert await arena.until(lambda: _all_checked(arena.rows(), checked), REACHES_SECONDS), "no checks"
         await hold_sends(arena, sending, "committed")
         seen, killed_at = _kill(arena)
         await arena.start_worker()
