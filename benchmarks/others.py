@@ -7,7 +7,7 @@ keeps an order alive. Each has its own stand-in, storage and worker as processes
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from benchmarks.measure import Line, Measure, Size
 from benchmarks.rivals.arena import Arena, calm
-from benchmarks.rivals.contestants import Celery, Dbos, Ours, Postgres, missing
+from benchmarks.rivals.contestants import Careless, Celery, Dbos, Ours, Postgres, missing
 from benchmarks.rivals.faults import Ends, faults
 from benchmarks.rivals.pace import Pace, pace
 from benchmarks.rivals.recovery import BETWEEN, MIDDLE, recovery
@@ -32,6 +32,8 @@ Recovered = dict[str, list[float]]
 NO_LIMIT = 600
 FAULT_SPEED = 5.0
 AS_FAST = 0.95
+# What the careless loop loses never ends, so it is judged without waiting for it between the kills.
+CARELESS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,21 @@ class Score:
 async def measure(size: Size) -> Measure:
     """Run every contestant that can be run on this machine."""
     makes, skipped = await _contestants()
-    scores = await _scores(makes, SCALES[size], together=size == "quick")
+    scale = SCALES[size]
+    scores, careless = await _scores(makes, scale, together=size == "quick")
     left_out = "".join(f"; {name} is left out: {why}" for name, why in skipped.items())
     return Measure(
         name="others",
         question="The same orders on other durable queues: pace, recovery, and ten faults around the send",
         control=f"{', '.join(name for name in scores if name != Ours.name)}, in the same run{left_out}",
-        lines=tuple(_lines(scores)),
-        facts={"skipped": skipped, "scale": asdict(SCALES[size]), "scores": _facts(scores), "versions": _versions()},
+        lines=(*_lines(scores), *(_seen(careless) if careless else ())),
+        facts={
+            "skipped": skipped,
+            "scale": asdict(scale),
+            "scores": _facts(scores),
+            "careless": asdict(careless) if careless else None,
+            "versions": _versions(),
+        },
     )
 
 
@@ -91,15 +100,17 @@ async def _contestants() -> tuple[dict[str, Make], dict[str, str]]:
     return makes, skipped
 
 
-async def _scores(makes: dict[str, Make], scale: Scale, *, together: bool) -> dict[str, Score]:
+async def _scores(makes: dict[str, Make], scale: Scale, *, together: bool) -> tuple[dict[str, Score], Ends | None]:
     paced = _each(makes, partial(_pace, scale=scale))
     recovered = _each(makes, partial(_recoveries, scale=scale), rate_limit=NO_LIMIT)
-    ended = _each(makes, partial(_faults, scale=scale), rate_limit=NO_LIMIT, speed=FAULT_SPEED)
+    careless: dict[str, Make] = {Careless.name: Careless} if Postgres.name in makes else {}
+    ended = _each(makes | careless, partial(_faults, scale=scale), rate_limit=NO_LIMIT, speed=FAULT_SPEED)
     if together:
         paces, recoveries, ends = await asyncio.gather(paced, recovered, ended)
     else:
         paces, recoveries, ends = await paced, await recovered, await ended
-    return {name: Score(paces[name], recoveries[name], ends[name]) for name in makes}
+    scores = {name: Score(paces[name], recoveries[name], ends[name]) for name in makes}
+    return scores, ends.get(Careless.name)
 
 
 async def _each(makes: dict[str, Make], run: Callable[[Arena], Awaitable[T]], **arena: float) -> dict[str, T]:
@@ -137,7 +148,18 @@ async def _recoveries(arena: Arena, scale: Scale) -> Recovered:
 
 
 async def _faults(arena: Arena, scale: Scale) -> Ends:
+    if isinstance(arena, Careless):
+        scale = replace(scale, apart=False, settle=CARELESS_SECONDS)
     return await faults(arena, orders=scale.fault_orders, settle=scale.settle, apart=scale.apart)
+
+
+def _seen(careless: Ends) -> list[Line]:
+    counts = {"sent twice": careless.duplicates, "lost": careless.losses, "called failed": careless.false_failures}
+    numbers = {what: sum(count.values()) for what, count in counts.items()}
+    return [
+        Line(f"the judge sees a careless loop: {what}", None, number, "orders", "> 0 there", holds=number > 0)
+        for what, number in numbers.items()
+    ]
 
 
 def _lines(scores: dict[str, Score]) -> list[Line]:

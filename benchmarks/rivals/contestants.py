@@ -148,6 +148,14 @@ class Postgres(Rival):
         await postgres.wait_for_line("ready to accept connections", READY_SECONDS)
 
 
+class Careless(Postgres):
+    """Not held against ours: it shows that the faults bite and that the judge sees it."""
+
+    name = "careless loop"
+    module = "careless_worker"
+    ready = "Careless worker is ready"
+
+
 def postgres_program(name: str) -> Path | None:
     """A server program: on PATH, or the newest where Debian keeps them."""
     found = shutil.which(name)
