@@ -9,15 +9,12 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
-from importlib.util import find_spec
-from itertools import chain
 from statistics import median
 from typing import Any, TypeVar
 
 from benchmarks.measure import Line, Measure, Size
 from benchmarks.rivals.arena import Arena, calm
-from benchmarks.rivals.contestants import Careless, Celery, Dbos, Ours, Postgres, missing
+from benchmarks.rivals.contestants import Careless, Celery, Dbos, Ours, Postgres, installed, missing
 from benchmarks.rivals.faults import Ends, faults
 from benchmarks.rivals.pace import Pace, pace
 from benchmarks.rivals.recovery import BETWEEN, MIDDLE, recovery
@@ -28,6 +25,7 @@ Make = Callable[..., Arena]
 # Seconds by where the kill met an order.
 Recovered = dict[str, list[float]]
 
+PACKAGES = ("temporalio", "dbos", "celery", "kombu", "redis", "psycopg")
 # Where the limit is not what is measured.
 NO_LIMIT = 600
 FAULT_SPEED = 5.0
@@ -54,7 +52,7 @@ class Scale:
 
 SCALES: dict[Size, Scale] = {
     "quick": Scale(warm_windows=0, windows=1, rounds=1, fault_orders=1, apart=False, in_flight=10),
-    "full": Scale(warm_windows=1, windows=2, rounds=2, fault_orders=3, apart=True),
+    "full": Scale(warm_windows=1, windows=3, rounds=2, fault_orders=3, apart=True),
     "docs": Scale(warm_windows=1, windows=5, rounds=5, fault_orders=10, apart=True),
 }
 
@@ -84,7 +82,7 @@ async def measure(size: Size) -> Measure:
             "scale": asdict(scale),
             "scores": _facts(scores),
             "careless": asdict(careless) if careless else None,
-            "versions": _versions(),
+            "versions": {package: installed(package) for package in PACKAGES},
         },
     )
 
@@ -183,7 +181,7 @@ NUMBERS: tuple[tuple[str, str, Callable[[Score], float]], ...] = (
         (f"next request after kill -9 {where}, median", "s", lambda score, where=where: median(score.recovered[where]))
         for where in (BETWEEN, MIDDLE)
     ),
-    ("next request after kill -9, longest", "s", lambda score: max(chain(*score.recovered.values()))),
+    ("next request after kill -9, longest", "s", lambda score: max(score.recovered[BETWEEN] + score.recovered[MIDDLE])),
     ("ten faults: sent twice", "orders", lambda score: sum(score.ends.duplicates.values())),
     ("ten faults: lost", "orders", lambda score: sum(score.ends.losses.values())),
     ("ten faults: called failed though delivered", "orders", lambda score: sum(score.ends.false_failures.values())),
@@ -194,11 +192,6 @@ NUMBERS: tuple[tuple[str, str, Callable[[Score], float]], ...] = (
 def _ahead(what: str, ours: float, theirs: float, unit: str) -> Line:
     holds = ours < theirs or ours == theirs == 0
     return Line(what, ours, theirs, unit, "less, or both 0", holds=holds)
-
-
-def _versions() -> dict[str, str]:
-    packages = ("temporalio", "dbos", "celery", "kombu", "redis", "psycopg")
-    return {package: version(package) for package in packages if find_spec(package)}
 
 
 def _facts(scores: dict[str, Score]) -> dict[str, Any]:

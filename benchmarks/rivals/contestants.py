@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from functools import partial
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.rivals.arena import READY_SECONDS, Arena, Rival
@@ -169,12 +169,20 @@ def as_postgres() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL"]
 
 
+def installed(package: str) -> str | None:
+    """The version of a package, None where there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def missing(rival: type[Rival]) -> str | None:
     """What to install so that the rival can take part; None when nothing is missing."""
     packages = {Dbos: ("dbos",), Celery: ("celery", "redis"), Postgres: ("psycopg",)}[rival]
-    absent = [package for package in packages if find_spec(package) is None]
+    absent = [package for package in packages if installed(package) is None]
     if absent:
-        return f"{', '.join(absent)} can't be imported: {PACKAGES}"
+        return f"{', '.join(absent)} not installed: {PACKAGES}"
     if rival is Celery and not shutil.which("redis-server"):
         return "there is no redis-server: apt-get install redis-server"
     if rival is Postgres and not (postgres_program("initdb") and postgres_program("postgres")):

@@ -24,12 +24,18 @@ class Pace:
 
 
 async def pace(arena: Arena, *, in_flight: int, warm_windows: int, windows: int) -> Pace:
-    """Keep that many orders in flight for so many windows of the rate limit; the first ones only warm up."""
-    begins = datetime.now(UTC) + timedelta(seconds=warm_windows * WINDOW_SECONDS)
+    """Keep that many orders in flight for so many windows of the rate limit; the first ones only warm up.
+
+    In the warm-up they come evenly, as a shop's do: all at once would keep everybody's requests in one burst a window.
+    """
+    starts = datetime.now(UTC)
+    begins = starts + timedelta(seconds=warm_windows * WINDOW_SECONDS)
     ends = begins + timedelta(seconds=windows * WINDOW_SECONDS)
     submitted = 0
     while datetime.now(UTC) < ends:
-        due = in_flight + len(_ended(arena.rows())) - submitted
+        elapsed = (datetime.now(UTC) - starts) / timedelta(seconds=WINDOW_SECONDS)
+        open_now = in_flight if not warm_windows else min(in_flight, int(in_flight * elapsed) + 1)
+        due = max(0, open_now + len(_ended(arena.rows())) - submitted)
         await asyncio.gather(*(arena.submit(new_order("pace")) for _ in range(due)))
         submitted += due
         await asyncio.sleep(LOOK_SECONDS)

@@ -7,7 +7,7 @@ from benchmarks.rivals.arena import Arena, calm, new_order
 from benchmarks.rivals.orders import Order
 from starter.demo.verdict import Row
 
-BETWEEN, MIDDLE = "between two checks", "in the middle of the send"
+BETWEEN, MIDDLE, READY = "between two checks", "in the middle of the send", "until the worker is ready"
 # The stand-in never ends the order of this number: it is checked on and on.
 NEVER_ENDS = "0600000006"
 REACHES_SECONDS = 40.0
@@ -16,7 +16,8 @@ REACHES_SECONDS = 40.0
 async def recovery(arena: Arena, *, orders: int, deadline: float) -> dict[str, list[float]]:
     """Seconds from the kill to each order's next request, by where the kill met it; `deadline` when none came.
 
-    Half of the orders are in the middle of their send, whose answer is lost, and half between two checks.
+    `READY` tells how much of it the start of the worker took. Half of the orders are in the middle of their send,
+    whose answer is lost, and half between two checks.
     """
     half = orders // 2
     checked = [Order(new_order("checked").ref, NEVER_ENDS) for _ in range(half)]
@@ -28,6 +29,7 @@ async def recovery(arena: Arena, *, orders: int, deadline: float) -> dict[str, l
         await hold_sends(arena, sending, "committed")
         seen, killed_at = _kill(arena)
         await arena.start_worker()
+        ready = (datetime.now(UTC) - killed_at).total_seconds()
     await release(arena, sending)
     refs = {order.ref for order in [*checked, *sending]}
     await arena.until(lambda: set(_next_requests(arena.rows(), seen)) >= refs, deadline)
@@ -36,7 +38,7 @@ async def recovery(arena: Arena, *, orders: int, deadline: float) -> dict[str, l
     def seconds(group: list[Order]) -> list[float]:
         return [_since(killed_at, nexts.get(order.ref), deadline) for order in group]
 
-    return {BETWEEN: seconds(checked), MIDDLE: seconds(sending)}
+    return {BETWEEN: seconds(checked), MIDDLE: seconds(sending), READY: [ready]}
 
 
 async def hold_sends(arena: Arena, orders: list[Order], moment: str) -> None:
