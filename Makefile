@@ -49,6 +49,7 @@ chaos-long: setup ## The same for two hours: 12 seeds, 7,000 orders, 1,000 kills
 	@$(BIN)/python -m tests.chaos long --first-seed $(SEED) $(CHAOS_ARGS)
 
 bench: setup ## Measure against controls of the same run; about half an hour on a quiet machine (BENCH="engine replay")
+	@UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --group bench --python $(PYTHON)
 	@$(BIN)/python -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 check: setup ## Lint, types, import rules

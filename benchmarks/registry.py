@@ -13,6 +13,7 @@ NAMES: tuple[str, ...] = (
     "cost",
     "recovery",
     "asleep",
+    "others",
 )
 # Run only when named: they take too long for every day.
 DOCS_ONLY: tuple[str, ...] = ("growth",)
