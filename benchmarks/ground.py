@@ -9,8 +9,8 @@ from pathlib import Path
 from starter.demo.stage import Stage, new_folder
 from starter.local import DevServer, temporal_program
 
-# Requests a minute that nothing here reaches, so that no limit of ours is what is measured; and each order has checks of
-# its own, as the control has.
+# Requests a minute that nothing here reaches, so that no limit of ours is what is measured; and each order has checks
+# of its own, as the control has.
 LIMIT_LIFTED = {"ONECLICKDZ_RATE_LIMIT": "1000000", "TOPUPS_COALESCE_CHECKS": "false"}
 
 
