@@ -2,8 +2,8 @@
 
 Sends come first, then what confirms them, then checks, then reconciliation. Each kind has a *ceiling*: beyond it the
 rest of the window is left to those before it. And each has a *floor*: places that nobody else takes while the kind
-has something to ask, so that none of them starves. Whoever finds no place gets a *ticket*, a time to come back at;
-those with a ticket go before newcomers.
+has something to ask, so that none of them starves. Whoever finds no place gets a *ticket*, a time to come back at; a
+newcomer joins that queue at its end.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ DEFAULT_LIMITS = {"sandbox": 60, "production": 120}
 WINDOW_SECONDS = 61.0
 # Requests are counted in slots of this length, so that the books stay small at any limit.
 SLOT_SECONDS = 0.125
-# While somebody was told to come back, newcomers leave this part of the window to those who were.
-QUEUED = 0.1
+# A queue that is longer than this, s, is joined at its end: whoever was told to come back finds a place then.
+QUEUE_SECONDS = 5.0
+# One that is longer than this is from before the clock was set back.
+QUEUE_MAX_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Window(BaseModel):
 def take(window: Window, kind: Kind, limit: int, now: float, *, newcomer: bool) -> tuple[Window, float]:
     """Return the window after taking a place and 0, or with the wish noted and the seconds until there is one."""
     window = window.since(now)
-    wait = _wait(window, kind, limit, now, newcomer=newcomer)
+    queue = window.tickets.get(kind, 0.0) - now if newcomer else 0.0
+    wait = queue if QUEUE_SECONDS < queue < QUEUE_MAX_SECONDS else _wait(window, kind, limit, now)
     if wait > 0:
         return window.model_copy(update={"wanted": {**window.wanted, kind: now}}), wait
     return window.model_copy(update={"slots": _with_one_more(window.slots, kind, now)}), 0.0
@@ -93,7 +96,7 @@ def moved(window: Window, kind: Kind, taken_at: float, now: float) -> Window:
 def ticket(window: Window, kind: Kind, limit: int, now: float, wait: float) -> tuple[Window, float]:
     """Return the window with one more in the queue of a kind, and in how many seconds that one should come back."""
     before = window.tickets.get(kind, 0.0)
-    at = max(now + wait, min(before, now + WINDOW_SECONDS * 15) + WINDOW_SECONDS / _pace(window, kind, limit, now))
+    at = max(now + wait, min(before, now + QUEUE_MAX_SECONDS) + WINDOW_SECONDS / _pace(window, kind, limit, now))
     return window.model_copy(update={"tickets": {**window.tickets, kind: at}}), at - now
 
 
@@ -102,30 +105,28 @@ def floor(kind: Kind, limit: int) -> int:
     return int(limit * SHARES[kind].floor)
 
 
-def _wait(window: Window, kind: Kind, limit: int, now: float, *, newcomer: bool) -> float:
+def _wait(window: Window, kind: Kind, limit: int, now: float) -> float:
     counts: Counter[Kind] = Counter()
     for _, each, number in window.slots:
         counts[each] += number
     reserved = _reserved(window, counts, kind, limit, now)
-    behind = newcomer and window.tickets.get(kind, 0.0) > now
-    kept = int(limit * QUEUED) if behind else 0
     at = now
     for start, each, number in window.slots:
-        if _fits(counts, kind, limit - kept, limit, reserved):
+        if _fits(counts, kind, limit, reserved):
             break
         at = _ends(start)
         counts[each] -= number
     return at - now
 
 
-def _fits(counts: Counter[Kind], kind: Kind, room: int, limit: int, reserved: Mapping[Kind, int]) -> bool:
+def _fits(counts: Counter[Kind], kind: Kind, limit: int, reserved: Mapping[Kind, int]) -> bool:
     total = counts.total()
     if total >= limit:
         return False
-    if counts[kind] < floor(kind, limit) and room == limit:
+    if counts[kind] < floor(kind, limit):
         return True
     kept = sum(max(0, places - counts[other]) for other, places in reserved.items())
-    return total + kept < max(1, int(room * SHARES[kind].ceiling))
+    return total + kept < max(1, int(limit * SHARES[kind].ceiling))
 
 
 def _reserved(window: Window, counts: Mapping[Kind, int], kind: Kind, limit: int, now: float) -> dict[Kind, int]:

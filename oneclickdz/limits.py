@@ -48,7 +48,7 @@ class RateWindow:
         # One of each kind tries at a time, in the order of coming: the longest wait ends first.
         self._lines: defaultdict[Kind, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = True) -> Place:
+    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = False) -> Place:
         """Take a place in the window, waiting at most ``max_wait`` seconds for it.
 
         Raises RateLimited when that is too short; its ``retry_after`` is this caller's own time to come back, and

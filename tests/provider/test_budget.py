@@ -23,7 +23,7 @@ class Desk:
         self.window = Window()
         self.taken: list[tuple[float, Kind]] = []
 
-    def ask(self, kind: Kind, now: float, *, newcomer: bool = True) -> float:
+    def ask(self, kind: Kind, now: float, *, newcomer: bool = False) -> float:
         self.window, wait = take(self.window, kind, self.limit, now, newcomer=newcomer)
         if wait == 0:
             self.taken.append((now, kind))
@@ -124,17 +124,22 @@ def test_those_who_are_turned_away_come_back_one_after_the_other() -> None:
     assert back[1] - back[0] == back[2] - back[1] == pytest.approx(WINDOW_SECONDS / (LIMIT - floor("check", LIMIT)))
 
 
-def test_whoever_was_told_to_come_back_goes_before_newcomers() -> None:
+def test_a_newcomer_joins_a_long_queue_at_its_end_and_leaves_the_places_to_those_who_were_told() -> None:
     desk = Desk()
     desk.fill("send", NOW)
     for _ in range(40):
-        desk.window, _ = ticket(desk.window, "send", LIMIT, NOW, WINDOW_SECONDS)
+        desk.window, back_in = ticket(desk.window, "send", LIMIT, NOW, WINDOW_SECONDS)
     free = NOW + WINDOW_SECONDS + SLOT_SECONDS
-    newcomers = 0
-    while desk.ask("send", free) == 0:
-        newcomers += 1
-    assert newcomers == 0.9 * LIMIT - floor("check", LIMIT)
-    assert desk.ask("send", free, newcomer=False) == 0
+    wait = desk.ask("send", free, newcomer=True)
+    assert wait == pytest.approx(NOW + back_in - free)
+    assert ticket(desk.window, "send", LIMIT, free, wait)[1] > wait
+    assert desk.ask("send", free) == 0
+
+
+def test_a_newcomer_waits_in_a_short_queue_like_everybody() -> None:
+    desk = Desk()
+    desk.window, _ = ticket(desk.window, "send", LIMIT, NOW, 4.0)
+    assert desk.ask("send", NOW, newcomer=True) == 0
 
 
 def test_a_ticket_from_before_the_clock_was_set_back_does_not_hold_up_a_day() -> None:

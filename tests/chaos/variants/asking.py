@@ -24,7 +24,7 @@ class BareLookUp(ProviderActivities):
 class NoWindow(RateWindow):
     """Lets every request leave at once, also after a 429."""
 
-    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = True) -> Place:
+    async def acquire(self, kind: Kind, *, max_wait: float, newcomer: bool = False) -> Place:
         """Wait for nothing."""
         return Place(kind, 0.0, math.inf)
 
