@@ -91,9 +91,7 @@ class Checks:
             waiting.alone = topup_id in self._known.unsettled
             # Whoever asked may be gone by then.
             waiting.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
-            self._waiting[topup_id] = waiting
-        if self._collector is None or self._collector.done():
-            self._collector = asyncio.create_task(self._collect())
+        self._wait_on([waiting])
         try:
             async with asyncio.timeout(ANSWERED_WITHIN_SECONDS):
                 return await asyncio.shield(waiting.answer)
@@ -192,17 +190,29 @@ class Checks:
             if page.page > 1:
                 raise SaysNothing("The provider answered with another page of its list. Ask again later.")
         except OneClickDZError as error:
-            if not isinstance(error, NotSent | CredentialsRefused | Unreachable) and error.reason != "rate_limit":
-                self._distrust(f"a page of the list can't be used: {error}")
-            for each in those:
-                each.fail(error)
+            self._no_page(those, error)
             return
         self._longest = longest_from(span, page.items, self._longest)
-        for each in those:
-            self._waiting.setdefault(each.topup_id, each)
+        self._wait_on(those)
         self._settle(page.items, asked_at)
         self._ask_again(those, is_full=len(page.items) >= LARGEST_PAGE)
         await self._turns.publish(page.items, asked_at)
+
+    def _no_page(self, those: Sequence[_Waiting], error: OneClickDZError) -> None:
+        if isinstance(error, RateLimited) and (error.retry_after or 0.0) < ASKED_WITHIN_SECONDS:
+            # There is a place soon, and for some of them a later turn is soon enough.
+            self._wait_on(those)
+            return
+        if not isinstance(error, NotSent | CredentialsRefused | Unreachable) and error.reason != "rate_limit":
+            self._distrust(f"a page of the list can't be used: {error}")
+        for each in those:
+            each.fail(error)
+
+    def _wait_on(self, those: Sequence[_Waiting]) -> None:
+        for each in those:
+            self._waiting.setdefault(each.topup_id, each)
+        if self._collector is None or self._collector.done():
+            self._collector = asyncio.create_task(self._collect())
 
     def _settle(self, rows: Sequence[TopUpRecord], asked_at: float) -> None:
         """Answer every check that was due before the page was asked for; keep the rest of it."""
@@ -224,8 +234,6 @@ class Checks:
                 self._known.unsettled.add(each.topup_id)
         if not is_full and len(missed) > max(FEW, len(those) // 2):
             self._distrust(f"a page of the list settles {len(those) - len(missed)} of {len(those)} orders")
-        if missed and (self._collector is None or self._collector.done()):
-            self._collector = asyncio.create_task(self._collect())
 
     def _distrust(self, why: str) -> None:
         logger.warning("Checks go one by one for %g s: %s", DISTRUST_SECONDS, why)

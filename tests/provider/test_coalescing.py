@@ -444,3 +444,15 @@ async def test_being_told_to_slow_down_is_no_reason_to_distrust_the_list(shop: S
     shop.clock.seconds += 11
     await shop.check_all(client, ids)
     assert (shop.pages, shop.singles) == (2, [])
+
+
+async def test_a_page_that_finds_no_place_yet_is_asked_for_in_the_next_turn(shop: Shop) -> None:
+    client = await shop.known()
+    window = next(iter(client._sessions.values()))._window
+    shop.clock.seconds += 2
+    for _ in range(60):
+        await window.acquire("validate", max_wait=0)
+    shop.clock.seconds += 58
+    ids = shop.crowd(5)
+    assert [record.id for record in await shop.check_all(client, ids)] == ids
+    assert (shop.pages, shop.singles) == (1, [])
