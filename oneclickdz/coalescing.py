@@ -190,7 +190,7 @@ class Checks:
             if page.page > 1:
                 raise SaysNothing("The provider answered with another page of its list. Ask again later.")
         except OneClickDZError as error:
-            self._no_page(those, error)
+            await self._no_page(those, error)
             return
         self._longest = longest_from(span, page.items, self._longest)
         self._wait_on(those)
@@ -198,9 +198,10 @@ class Checks:
         self._ask_again(those, is_full=len(page.items) >= LARGEST_PAGE)
         await self._turns.publish(page.items, asked_at)
 
-    def _no_page(self, those: Sequence[_Waiting], error: OneClickDZError) -> None:
+    async def _no_page(self, those: Sequence[_Waiting], error: OneClickDZError) -> None:
         if isinstance(error, RateLimited) and (error.retry_after or 0.0) < ASKED_WITHIN_SECONDS:
-            # There is a place soon, and for some of them a later turn is soon enough.
+            # There is a place soon, and for some of them that is soon enough.
+            await self._turns.put_off(error.retry_after or 0.0)
             self._wait_on(those)
             return
         if not isinstance(error, NotSent | CredentialsRefused | Unreachable) and error.reason != "rate_limit":

@@ -61,6 +61,10 @@ class Turns:
         """More than one turn was used up. Trouble with the books only makes the next one come early."""
         await asyncio.to_thread(_quietly, lambda: self._move(turns * self.pace))
 
+    async def put_off(self, seconds: float) -> None:
+        """No turn for so long, since there would be no place for its request."""
+        await asyncio.to_thread(_quietly, lambda: self._move(0.0, not_before=self._state.now() + seconds))
+
     async def publish(self, rows: Sequence[TopUpRecord], asked_at: float) -> None:
         """Put a page where the other processes find it; without it they only ask for one more."""
         await asyncio.to_thread(_quietly, lambda: self._publish(rows, asked_at))
@@ -78,10 +82,10 @@ class Turns:
             self._state.save(turn.model_copy(update={"next_at": next_at}))
             return 0.0
 
-    def _move(self, seconds: float) -> None:
+    def _move(self, seconds: float, *, not_before: float = 0.0) -> None:
         with self._state.locked():
             turn = self._state.read(TurnState)
-            self._state.save(turn.model_copy(update={"next_at": turn.next_at + seconds}))
+            self._state.save(turn.model_copy(update={"next_at": max(turn.next_at + seconds, not_before)}))
 
     def _publish(self, rows: Sequence[TopUpRecord], asked_at: float) -> None:
         body = self._cipher.encrypt(_rows.dump_json(tuple(rows), by_alias=True)).decode()
