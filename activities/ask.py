@@ -24,6 +24,7 @@ class Ask(Model):
     topup_id: str | None
     deliver_by: datetime
     first_send_at: datetime | None
+    last_send_at: datetime | None = None
     held: bool = False
 
     @classmethod
@@ -39,6 +40,7 @@ class Ask(Model):
             topup_id=order.topup_id,
             deliver_by=order.deliver_by,
             first_send_at=order.first_send_at,
+            last_send_at=order.last_send_at,
             held=order.holds > 0,
         )
 

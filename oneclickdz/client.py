@@ -148,7 +148,7 @@ class OneClickDZ:
     ) -> TopUpRecord:
         """The order with the provider's id. Raises NotFound or SaysNothing. Source: mobile/check-by-id.
 
-        With ``sent_at``, about when it was first sent, it is the check of an order under way: those that are due
+        With ``sent_at``, about when it was sent, it is the check of an order under way: those that are due
         together share one page of the list, where that is cheaper.
         """
         session = await self._session()

@@ -228,13 +228,15 @@ class Checks:
     def _ask_again(self, those: Sequence[_Waiting], *, is_full: bool) -> None:
         """Whom the page should have settled and didn't asks alone; a second page is tried where it was only full."""
         missed = [each for each in those if not each.answer.done()]
+        sure = [each for each in those if self._known.is_sure(each.topup_id)]
+        lost = [each for each in sure if each in missed]
         for each in missed:
             each.missed += 1
             each.alone = not is_full or each.missed > 1
             if each.alone:
                 self._known.unsettled.add(each.topup_id)
-        if not is_full and len(missed) > max(FEW, len(those) // 2):
-            self._distrust(f"a page of the list settles {len(those) - len(missed)} of {len(those)} orders")
+        if not is_full and len(lost) >= max(FEW, len(sure) // 2):
+            self._distrust(f"a page of the list settles {len(sure) - len(lost)} of {len(sure)} orders")
 
     def _distrust(self, why: str) -> None:
         logger.warning("Checks go one by one for %g s: %s", DISTRUST_SECONDS, why)

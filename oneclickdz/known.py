@@ -40,6 +40,10 @@ class Known:
         at = sent_at + min(self.skews)
         return Made(at - SKEW_MARGIN_SECONDS, at + CREATED_WITHIN_SECONDS)
 
+    def is_sure(self, topup_id: str) -> bool:
+        """Whether the order's own record told when it was made: then it must be on a page about that time."""
+        return self.orders.get(topup_id, (None, 0))[0] is not None
+
     def rank(self, topup_id: str) -> int:
         """How far the order was when it was last seen."""
         return self.orders.get(topup_id, (None, -1))[1]

@@ -61,6 +61,7 @@ def ask(**other: Any) -> Ask:
         "topup_id": None,
         "deliver_by": datetime.now(UTC) + timedelta(minutes=30),
         "first_send_at": None,
+        "last_send_at": None,
     }
     return Ask(**known | other)
 

@@ -271,13 +271,29 @@ async def test_a_list_that_misses_most_orders_is_not_trusted_for_a_minute(
 ) -> None:
     client = await shop.known(rate_limit=600)
     ids = shop.crowd(8)
+    await shop.check_all(client, ids)
+    shop.clock.seconds += 10
     shop.spoil = lambda rows: rows[:1]
     await shop.check_all(client, ids)
     assert "one by one" in caplog.text
-    assert len(shop.singles) == 7
+    assert (shop.pages, len(shop.singles)) == (2, 7)
     shop.clock.seconds += 10
     await shop.check_all(client, ids[: IN_DISTRUST + 1])
-    assert shop.pages == 1
+    assert shop.pages == 2
+
+
+async def test_orders_that_were_made_later_than_thought_are_no_reason_to_distrust_the_list(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = shop.crowd(8)
+    shop.sent = {each: at - timedelta(seconds=40) for each, at in shop.sent.items()}
+    assert [record.id for record in await shop.check_all(client, ids)] == ids
+    assert "one by one" not in caplog.text
+    shop.clock.seconds += 10
+    shop.provider.requests.clear()
+    await shop.check_all(client, ids)
+    assert (shop.pages, shop.singles) == (1, [])
 
 
 async def test_more_than_a_page_holds_is_answered_by_two(shop: Shop) -> None:
