@@ -43,8 +43,8 @@ class Loop:
 # times a minute; with so few, chance would be larger than what is looked for: hence several stages.
 LOOPS: dict[Size, tuple[Loop, Loop]] = {
     "quick": (Loop(5, 8.0, 10.0, 20.0), Loop(2, 8.0, 10.0, 20.0, stages=2)),
-    "full": (Loop(100, 55.0, 90.0, 180.0), Loop(10, 55.0, 60.0, 180.0, stages=4)),
-    "docs": (Loop(100, 55.0, 90.0, 300.0), Loop(10, 55.0, 60.0, 300.0, stages=4)),
+    "full": (Loop(100, 55.0, 150.0, 180.0), Loop(10, 55.0, 60.0, 180.0, stages=4)),
+    "docs": (Loop(100, 55.0, 150.0, 300.0), Loop(10, 55.0, 60.0, 300.0, stages=4)),
 }
 
 

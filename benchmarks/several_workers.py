@@ -20,8 +20,8 @@ from starter.processes import Process, free_port
 WORKERS = 3
 LOOPS: dict[Size, Loop] = {
     "quick": Loop(5, 8.0, 10.0, 20.0),
-    "full": Loop(100, 55.0, 90.0, 120.0),
-    "docs": Loop(100, 55.0, 90.0, 300.0),
+    "full": Loop(100, 55.0, 150.0, 120.0),
+    "docs": Loop(100, 55.0, 150.0, 300.0),
 }
 
 
