@@ -39,6 +39,7 @@ from topups.logs import set_up_logging
 from topups.models import Phase
 from topups.namespace import missing_search_attributes
 from topups.policy import Policy
+from topups.secrets import secret
 from topups.settings import PolicySettings, WorkerSettings
 from topups.traces import tracing
 from watch import KEY_ACCEPTED, Watch
@@ -68,14 +69,14 @@ class WrongSetting(Exception):
 def shared_books(settings: WorkerSettings) -> Iterator[Callable[[str], Store] | None]:
     """Where workers on several hosts share a key's books; None where those of this host's files do.
 
-    Raises WrongSetting.
+    Raises WrongSetting or SetupNeeded.
     """
-    if settings.state_url is None:
+    url = secret("TOPUPS_STATE_URL", settings.state_url, settings.state_url_file)
+    if not url:
         yield None
         return
     try:
-        postgresql = import_module("oneclickdz.postgresql")
-        books = postgresql.PostgreSQLBooks(settings.state_url.get_secret_value())
+        books = import_module("oneclickdz.postgresql").PostgreSQLBooks(url)
     except ImportError:
         raise WrongSetting("TOPUPS_STATE_URL needs PostgreSQL's driver: install durable-topups[postgresql]") from None
     except ValueError as error:

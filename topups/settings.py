@@ -75,10 +75,11 @@ class WorkerSettings(ClientSettings):
         default_factory=lambda: platformdirs.user_state_path("topups"), validation_alias="TOPUPS_STATE_DIR"
     )
     state_url: SecretStr | None = Field(default=None, validation_alias="TOPUPS_STATE_URL")
+    state_url_file: Path | None = Field(default=None, validation_alias="TOPUPS_STATE_URL_FILE")
     health_address: Address | None = Field(default=None, validation_alias="TOPUPS_HEALTH_ADDRESS")
     metrics_address: Address | None = Field(default=None, validation_alias="TOPUPS_METRICS_ADDRESS")
 
-    @field_validator("access_token_file", "state_url", "health_address", "metrics_address", mode="before")
+    @field_validator("access_token_file", "state_url_file", "health_address", "metrics_address", mode="before")
     @classmethod
     def _unset(cls, text: Any) -> Any:
         # A compose file hands on what isn't set as empty.

@@ -26,6 +26,12 @@ def test_a_database_that_is_not_there_yet_does_not_keep_the_worker_from_starting
         assert isinstance(store, PostgreSQLBooks)
 
 
+def test_the_url_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://127.0.0.1:1/books\n")
+    with shared_books(settings(tmp_path, state_url_file=tmp_path / "url")) as store:
+        assert isinstance(store, PostgreSQLBooks)
+
+
 def test_what_is_no_url_of_a_database_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="TOPUPS_STATE_URL"), shared_books(settings(tmp_path, state_url="books")):
         pass
