@@ -75,6 +75,16 @@ def test_a_resend_under_a_new_ref_is_caught(run: Run) -> None:
     assert run.broken() == {"one_ref", "one_delivery"}
 
 
+def test_a_post_whose_body_was_cut_off_by_a_kill_names_no_ref_and_is_nobody_s(run: Run) -> None:
+    run.delivered("order-1").kill(50.01, "worker-1", 52).cut_off(50)
+    assert "one_ref" not in run.broken()
+
+
+def test_a_send_without_a_ref_is_caught_by_the_number_that_it_has(run: Run) -> None:
+    run.delivered("order-1").send(50, None, creates=False, http=None, phone="0770000001")
+    assert "one_ref" in run.broken()
+
+
 def test_somebody_elses_record_under_our_ref_may_reject_the_order(run: Run) -> None:
     run.order("order-1").act(1, "foreign", "order-1").send(1.1, "order-1", phone="0770000001")
     run.send(3, "order-1", creates=False, http=403, code="DUPLICATED_REF")

@@ -72,7 +72,7 @@ class Run:
             self._add("accepted", at + 0.5, **body, deliver_by=_iso(at + body["deliver_within"]))
         return self
 
-    def send(self, at: float, ref: str, *, creates: bool = True, http: int | None = 200, **more: Any) -> Self:
+    def send(self, at: float, ref: str | None, *, creates: bool = True, http: int | None = 200, **more: Any) -> Self:
         """A POST, by default with an order made and an answer; `http=None` for a lost answer."""
         asked = self._request(at, "send", ref, more)
         if creates:
@@ -80,6 +80,11 @@ class Run:
         return self._answer(
             at + 0.01, "send", ref, asked, more | {"http": http, "status": "PENDING" if creates else None}
         )
+
+    def cut_off(self, at: float) -> Self:
+        """A POST of which only the head arrived."""
+        self._request(at, "send", None, {})
+        return self
 
     def check(self, at: float, ref: str, status: str | None, *, endpoint: str = "check-id", **more: Any) -> Self:
         """A check and its answer; without a status the answer was lost."""
