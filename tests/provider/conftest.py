@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.provider.shop import Shop
 from tests.provider.stand_in import Clock, Kit, Provider
 
 
@@ -38,3 +39,8 @@ def order() -> dict[str, Any]:
         "ref": "order-1",
         "may_leave": lambda: None,
     }
+
+
+@pytest.fixture
+def shop(kit: Kit, provider: Provider, clock: Clock) -> Shop:
+    return Shop(kit, provider, clock)
