@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -16,6 +17,7 @@ from starter.processes import NotReady, Process
 from tests.containers.production import why_no_engine
 from tests.system.conftest import Servers, servers
 from topups import TopUpRequest
+from topups.errors import SetupNeeded
 from topups.filters import Filters
 from topups.models import Phase
 
@@ -88,7 +90,15 @@ class Herd(Stage):
         await until(all_are, seconds, f"{len(self.refs)} orders in {phase}", every=COUNT_SECONDS)
 
     async def _submit(self, ref: str) -> None:
-        await self.shop.submit(TopUpRequest(ref=ref, plan_code="PREPAID_DJEZZY", phone=self._phone, amount=AMOUNT_DZD))
+        # A new namespace's search attributes reach each of the server's parts some seconds later.
+        await until(partial(self._is_taken, ref), PATIENCE_SECONDS, "the search attributes")
+
+    async def _is_taken(self, ref: str) -> bool:
+        request = TopUpRequest(ref=ref, plan_code="PREPAID_DJEZZY", phone=self._phone, amount=AMOUNT_DZD)
+        with suppress(SetupNeeded):
+            await self.shop.submit(request)
+            return True
+        return False
 
 
 async def until(
