@@ -25,6 +25,14 @@ calm = asyncio.Lock()
 _numbers = count(1)
 
 
+def answered(row: Row) -> dict[str, str | None]:
+    """The orders that a row of the ledger answers about, with their status; a page of the list answers about many."""
+    if row["kind"] != "answer":
+        return {}
+    page = {item["ref"]: item["status"] for item in row.get("items") or []}
+    return page or ({row["ref"]: row["status"]} if row["ref"] else {})
+
+
 class Arena(ABC):
     """`rate_limit` is the provider's and the client's, requests a minute; `speed` divides the provider's delays."""
 

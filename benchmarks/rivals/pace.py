@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
-from benchmarks.rivals.arena import LOOK_SECONDS, Arena, new_order
+from benchmarks.rivals.arena import LOOK_SECONDS, Arena, answered, new_order
 from starter.demo.verdict import Row
 
 # Of the provider's window, a second more as our client counts it: the pace goes in bursts, one a window.
@@ -54,6 +54,7 @@ def _ended(rows: Iterable[Row]) -> dict[str, datetime]:
     """When each order's owner was first told that it is delivered."""
     ended: dict[str, datetime] = {}
     for row in rows:
-        if row["kind"] == "answer" and row["status"] == "FULFILLED":
-            ended.setdefault(row["ref"], datetime.fromisoformat(row["at"]))
+        for ref, status in answered(row).items():
+            if status == "FULFILLED":
+                ended.setdefault(ref, datetime.fromisoformat(row["at"]))
     return ended

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from benchmarks.rivals.arena import Arena, calm, new_order
+from benchmarks.rivals.arena import Arena, answered, calm, new_order
 from benchmarks.rivals.orders import Order
 from starter.demo.verdict import Row
 
@@ -63,15 +63,17 @@ def _kill(arena: Arena) -> tuple[int, datetime]:
 
 
 def _all_checked(rows: list[Row], orders: list[Order]) -> bool:
-    checked = {row["ref"] for row in rows if row["kind"] == "answer" and row["endpoint"].startswith("check")}
+    checked = {ref for row in rows if row["endpoint"] != "send" for ref in answered(row)}
     return checked >= {order.ref for order in orders}
 
 
 def _next_requests(rows: list[Row], seen: int) -> dict[str, datetime]:
     nexts: dict[str, datetime] = {}
     for row in rows:
-        if row["kind"] == "request" and row["seq"] > seen:
-            nexts.setdefault(row["ref"], datetime.fromisoformat(row["at"]))
+        # A page is asked for without a word of whom it is for; its answer comes at once.
+        asked = [row["ref"]] if row["kind"] == "request" else list(answered(row))
+        for ref in asked if row["seq"] > seen else ():
+            nexts.setdefault(ref, datetime.fromisoformat(row["at"]))
     return nexts
 
 
