@@ -68,7 +68,7 @@ def best_span(wanted: Sequence[Made], others: Iterable[float], longest: float) -
     since = starts[best]
     until = min(ends[best], max(made.latest for made in wanted))
     under_way = list(others)
-    wide = min(since, *under_way, since), max(until, *under_way, until)
+    wide = min([since, *under_way]), max([until, *under_way])
     if wide[1] - wide[0] <= longest - 2 * MARGIN_SECONDS:
         since, until = wide
     return Span(since - MARGIN_SECONDS, max(until, since) + MARGIN_SECONDS)

@@ -103,7 +103,6 @@ class SharedState:
     def __init__(
         self, folder: Path, fingerprint: str, *, now: Callable[[], float] = time.time, store: Store | None = None
     ) -> None:
-        self.folder = folder
         files = FileStore(folder, f"oneclickdz-{fingerprint}", now=now)
         self._store: Store = store or files
         self._host: Store = FileStore(folder, "oneclickdz-host", now=now)

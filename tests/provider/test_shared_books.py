@@ -31,7 +31,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def books(url: str, request: pytest.FixtureRequest) -> Iterator[PostgreSQLBooks]:
+def books(url: str) -> Iterator[PostgreSQLBooks]:
     made = PostgreSQLBooks(url)
     yield made
     made.close()
