@@ -100,14 +100,14 @@ class OneClickDZ:
 
         Raises CredentialsRefused, WrongEnvironment, RateLimited or Unreachable.
         """
-        return await (await self._session()).validate()
+        return await self._session().validate()
 
     async def identify(self) -> Account:
         """Whose key it is, from what /validate said before; asked once where it never did.
 
         Raises CredentialsRefused, WrongEnvironment, RateLimited or Unreachable.
         """
-        return await (await self._session()).identify()
+        return await self._session().identify()
 
     async def send(
         self,
@@ -134,7 +134,7 @@ class OneClickDZ:
         body: dict[str, object] = {"plan_code": plan_code, "MSSIDN": phone, "ref": ref}
         if amount is not None:
             body["amount"] = amount
-        session = await self._session()
+        session = self._session()
 
         def leave() -> None:
             # Another call may have met a new key meanwhile: `account` must be that of the key which sends.
@@ -151,7 +151,7 @@ class OneClickDZ:
         With ``sent_at``, about when it was sent, it is the check of an order under way: those that are due
         together share one page of the list, where that is cheaper.
         """
-        session = await self._session()
+        session = self._session()
         if sent_at is not None:
             return await session.check(topup_id, sent_at)
         return await session.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind=purpose)
@@ -161,7 +161,7 @@ class OneClickDZ:
 
         The provider may store ``API-<username>-<ref>``; trying both forms is the caller's part.
         """
-        return await (await self._session()).read(f"/mobile/check-ref/{segment(ref)}", TopUpRecord, kind=purpose)
+        return await self._session().read(f"/mobile/check-ref/{segment(ref)}", TopUpRecord, kind=purpose)
 
     async def list_topups(
         self,
@@ -177,15 +177,15 @@ class OneClickDZ:
         ``since`` and ``until`` come together or not at all, with a time zone; ``page_size`` is at most 100.
         """
         params = _page_params(page, page_size, since, until)
-        return await (await self._session()).read("/mobile/list", TopUpPage, params, kind=purpose)
+        return await self._session().read("/mobile/list", TopUpPage, params, kind=purpose)
 
     async def plans(self) -> Catalogue:
         """The account's plans; cache them, they change rarely. Raises SaysNothing. Source: mobile/list-plans."""
-        return await (await self._session()).read("/mobile/plans", Catalogue)
+        return await self._session().read("/mobile/plans", Catalogue)
 
     async def balance(self) -> Decimal:
         """The account's money now, DZD. Raises SaysNothing. Source: api-reference/account/get-balance."""
-        return (await (await self._session()).read("/account/balance", _Balance, kind="audit")).balance
+        return (await self._session().read("/account/balance", _Balance, kind="audit")).balance
 
     async def transactions(
         self,
@@ -197,7 +197,7 @@ class OneClickDZ:
     ) -> TransactionPage:
         """One page of the account's movements. Raises SaysNothing. Source: account/list-transactions."""
         params = _page_params(page, page_size, since, until)
-        return await (await self._session()).read("/account/transactions", TransactionPage, params, kind="audit")
+        return await self._session().read("/account/transactions", TransactionPage, params, kind="audit")
 
     async def aclose(self) -> None:
         """Close all connections; the client can't be used afterwards."""
@@ -216,8 +216,8 @@ class OneClickDZ:
     def __repr__(self) -> str:
         return f"OneClickDZ(environment={self._environment!r}, state_dir={str(self._state_dir)!r})"
 
-    async def _session(self) -> Session:
-        token = await asyncio.to_thread(self._tokens.read)
+    def _session(self) -> Session:
+        token = self._tokens.read()
         name = fingerprint(token)
         if name not in self._sessions:
             self._sessions[name] = Session(

@@ -16,7 +16,7 @@ MAX_TRIES = 3
 
 
 class KeyGuard:
-    """Whether a key may be used now. All methods may block for a file; their truth is in the files."""
+    """Whether a key may be used now. The truth is in the books, and a method may block for them unless it says not."""
 
     def __init__(self, state: SharedState, *, now: Callable[[], float]) -> None:
         self._state = state
@@ -39,10 +39,14 @@ class KeyGuard:
 
     def must_be_open(self) -> None:
         """Raise KeyClosed where the key is known to be closed. Waits for nothing."""
-        key = self._state.glance()
-        self._check_host()
-        if key.code is not None:
-            raise self._closed(key)
+        self._known_open()
+
+    def is_proven(self) -> bool:
+        """Whether the key is open and was proven, as far as can be told without waiting; if not, ``look``."""
+        try:
+            return self._known_open().proven_at is not None
+        except KeyClosed:
+            return False
 
     def begin(self) -> KeyState:
         """Write down that a /validate is about to leave, so that being killed does not hide it.
@@ -75,10 +79,12 @@ class KeyGuard:
             fresh = {"code": None, "text": "", "unanswered": 0, "proven_at": self._now()}
             self._state.save(self._state.key().model_copy(update=fresh))
 
+    def is_on_trial(self) -> bool:
+        """Whether there are tries to forgive, as far as can be told without waiting."""
+        return self._state.glance().tries > 0
+
     def works(self) -> None:
         """An ordinary request was accepted: forgive the tries."""
-        if self._state.key().tries == 0:
-            return
         with self._state.locked():
             key = self._state.key()
             if key.code is None:
@@ -100,6 +106,13 @@ class KeyGuard:
             self._state.save(key.model_copy(update=closed))
             if refusal.code == "IP_BLOCKED":
                 self._state.save(HostState(blocked_until=now + CLOSED_SECONDS))
+
+    def _known_open(self) -> KeyState:
+        key = self._state.glance()
+        self._check_host()
+        if key.code is not None:
+            raise self._closed(key)
+        return key
 
     def _key(self) -> KeyState:
         key = self._state.key()

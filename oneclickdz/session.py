@@ -137,12 +137,15 @@ class Session:
             await asyncio.wait({self._proving})
 
     async def _ensure_open(self) -> Account:
-        due = await asyncio.to_thread(self._guard.look)
         account = self.account
-        if account is None or due:
-            account = await self._prove_once(account)
+        if account is None or not self._guard.is_proven():
+            account = await self._look_closer(account)
         self._check_environment(account)
         return account
+
+    async def _look_closer(self, known: Account | None) -> Account:
+        due = await asyncio.to_thread(self._guard.look)
+        return await self._prove_once(known) if known is None or due else known
 
     async def _check_one(self, topup_id: str) -> TopUpRecord:
         return await self.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind="check")
@@ -224,7 +227,7 @@ class Session:
                 await self._window.hold(self._asked_to_wait(answer))
             if refusal := credentials(answer, read_envelope(answer)):
                 await asyncio.to_thread(self._guard.refused, refusal)
-            elif codes.is_success(answer.http):
+            elif codes.is_success(answer.http) and self._guard.is_on_trial():
                 await asyncio.to_thread(self._guard.works)
         except RateLimited as problem:
             # An order may stand behind this answer: trouble with our own files must not hide it.

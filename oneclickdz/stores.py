@@ -65,7 +65,7 @@ class FileStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder's lock for this key."""
-        with self._usable(), FileLock(self._lock_file, timeout=LOCK_SECONDS, poll_interval=_POLL_SECONDS):
+        with self._usable(make=True), FileLock(self._lock_file, timeout=LOCK_SECONDS, poll_interval=_POLL_SECONDS):
             yield
 
     def now(self) -> float:
@@ -96,7 +96,7 @@ class FileStore:
         """Replace the file."""
         path = self.path(name)
         fresh = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
-        with self._usable():
+        with self._usable(make=True):
             with fresh.open("wb") as file:
                 file.write(body)
                 if sure:
@@ -105,9 +105,10 @@ class FileStore:
             fresh.replace(path)
 
     @contextmanager
-    def _usable(self) -> Iterator[None]:
+    def _usable(self, *, make: bool = False) -> Iterator[None]:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if make:
+                self._folder.mkdir(parents=True, exist_ok=True)
             yield
         except (OSError, Timeout) as problem:
             raise StoreTrouble(

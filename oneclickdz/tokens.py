@@ -18,7 +18,10 @@ class TokenSource(Protocol):
     """Anything that can name the token to use now."""
 
     def read(self) -> str:
-        """The token. May block for a file. Raises TokenMissing with a sentence that says what to set."""
+        """The token. Called for each request: it may read a small file, and must wait for nothing else.
+
+        Raises TokenMissing with a sentence that says what to set.
+        """
         ...
 
 

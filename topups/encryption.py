@@ -150,11 +150,15 @@ class _Sealed(EncodingPayloadConverter):
         raise _keys_missing(payload)
 
 
+# One for all runs: it remembers how to read each type, and every run makes a converter.
+_PYDANTIC = tuple(PydanticPayloadConverter().converters.values())
+
+
 class Readable(CompositePayloadConverter):
     """Pydantic's converter, which says KeysMissing of a payload that nobody here can decrypt."""
 
     def __init__(self) -> None:
-        super().__init__(_Sealed(), *PydanticPayloadConverter().converters.values())
+        super().__init__(_Sealed(), *_PYDANTIC)
 
 
 def _key_id(payload: Payload) -> str:

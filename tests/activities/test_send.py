@@ -202,6 +202,14 @@ async def test_a_long_request_beats_all_the_time(desk: Desk, monkeypatch: pytest
     assert beats[0] >= 4
 
 
+async def test_work_that_is_soon_done_costs_no_heartbeat(desk: Desk) -> None:
+    beats: list[object] = []
+    environment = desk.environment()
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    assert (await environment.run(desk.activities.send, ask())).kind == "accepted"
+    assert beats == []
+
+
 async def test_an_error_of_the_work_comes_out_of_the_beating(desk: Desk) -> None:
     async def breaks() -> None:
         raise ValueError("broken")
