@@ -25,6 +25,7 @@ class Ask(Model):
     deliver_by: datetime
     first_send_at: datetime | None
     last_send_at: datetime | None = None
+    last_checked_at: datetime | None = None
     held: bool = False
 
     @classmethod
@@ -41,6 +42,7 @@ class Ask(Model):
             deliver_by=order.deliver_by,
             first_send_at=order.first_send_at,
             last_send_at=order.last_send_at,
+            last_checked_at=order.last_checked_at,
             held=order.holds > 0,
         )
 

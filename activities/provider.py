@@ -99,12 +99,14 @@ class ProviderActivities:
             stranger = await self._stranger(ask)
             if stranger is not None:
                 return stranger
-            record = await self._client.check_id(ask.topup_id or "", sent_at=ask.last_send_at)
+            record = await self._client.check_id(
+                ask.topup_id or "", sent_at=ask.last_send_at, seen_at=ask.last_checked_at
+            )
         except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
         if record.id is None:
             return NoAnswer(why="the provider answered with a record without a usable id")
-        return Found(record=as_record(record))
+        return Found(record=as_record(record), round_seconds=self._client.round_seconds)
 
     async def _stranger(self, ask: Ask) -> OtherAccount | None:
         if ask.environment != self._environment:

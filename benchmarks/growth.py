@@ -22,8 +22,9 @@ from starter.demo.stage import Stage
 from topups import TopUps
 
 # Orders that wait to be sent while others' ends aren't known yet; without them the limit wouldn't be met.
-BACKLOG = 20
-FILL_A_SECOND, FILL_SECONDS_MAX = 15.0, 600.0
+BACKLOG, BACKLOG_SHARE = 20, 0.1
+# Faster would make orders denser than any page of a real key's.
+FILL_A_SECOND, FILL_SECONDS_MAX = 4.0, 600.0
 # Of a thousand orders some are under way for longer than 60 checks.
 POLLS = {"TOPUPS_POLL_COUNT": "1000"}
 # Nobody asks before the fill is over, which would only make it slow; then all are woken.
@@ -96,7 +97,8 @@ async def _point(plan: Plan, in_flight: int, workers: int) -> Point:
             processes = await run_workers(stage, workers, POLLS)
             await loop.until(_wake(topups, provider.under_way))
             loop.beside(provider.keep())
-            loop.add(BACKLOG, over_seconds=BACKLOG / 2)
+            backlog = max(BACKLOG, int(in_flight * BACKLOG_SHARE))
+            loop.add(backlog, over_seconds=backlog / 2)
             span = await measured(loop, plan.warm_up[in_flight], plan.window, processes)
         known = {one.ref: one.at for one in loop.finished}
         found = figures(Books(stage.ledger, KEY), span, known, since=limited)

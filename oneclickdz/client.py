@@ -95,6 +95,14 @@ class OneClickDZ:
         """The account of the key in use; None until /validate has confirmed it."""
         return self._current.account if self._current else None
 
+    @property
+    def round_seconds(self) -> float:
+        """How long it takes until checks that share pages have seen every order under way once.
+
+        Longer than a policy's own waits only with hundreds of them: who asks again sooner hears nothing new.
+        """
+        return self._current.round_seconds if self._current else 0.0
+
     async def validate(self) -> Account:
         """Ask whose key it is. Source: api-reference/core/validate-token.
 
@@ -144,16 +152,22 @@ class OneClickDZ:
         return await session.send(body, leave, newcomer=newcomer)
 
     async def check_id(
-        self, topup_id: str, *, sent_at: datetime | None = None, purpose: Purpose = "confirm"
+        self,
+        topup_id: str,
+        *,
+        sent_at: datetime | None = None,
+        seen_at: datetime | None = None,
+        purpose: Purpose = "confirm",
     ) -> TopUpRecord:
         """The order with the provider's id. Raises NotFound or SaysNothing. Source: mobile/check-by-id.
 
         With ``sent_at``, about when it was sent, it is the check of an order under way: those that are due
-        together share one page of the list, where that is cheaper.
+        together share one page of the list, where that is cheaper. Its answer is newer than ``seen_at``, when the
+        last one came.
         """
         session = self._session()
         if sent_at is not None:
-            return await session.check(topup_id, sent_at)
+            return await session.check(topup_id, sent_at, seen_at)
         return await session.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind=purpose)
 
     async def check_ref(self, ref: str, *, purpose: Purpose = "confirm") -> TopUpRecord:

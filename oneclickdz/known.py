@@ -1,37 +1,66 @@
-"""What the checks of a key have shown of its orders. In memory: a worker that starts anew learns it again."""
+"""What the checks of a key have shown of its orders. In memory: a worker that starts anew learns it again.
+
+Times are those of all who share the key, but for `made`, which is the provider's.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oneclickdz.models import TopUpRecord
-from oneclickdz.pages import CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, rank
+from oneclickdz.pages import CREATED_WITHIN_SECONDS, Made, by_id, pages_for, rank
 
 # The provider ends most orders in half a minute.
 OLD_SECONDS = 300.0
-# A delivery that was on a page is kept for the check that is due next.
+# A row that was on a page is kept for the check that is due next.
 KEPT_SECONDS = 15.0
+# Who wasn't on a page for so long is no longer thought to be under way.
+SIGHT_SECONDS = 120.0
+UNDER_WAY = ("PENDING", "HANDLING")
 SKEWS, SKEW_MARGIN_SECONDS, REMEMBERED = 20, 3.0, 20_000
+
+
+@dataclass(frozen=True)
+class Sight:
+    """When an order that is under way was made, and when that was seen last."""
+
+    made: float
+    seen_at: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """How all orders under way are seen once: so many pages, first who wasn't seen the longest."""
+
+    pages: int
+    seen: Sequence[float]
+
+    def pages_before(self, seen_at: float) -> int:
+        """How many pages come before the one for an order that was seen then."""
+        return bisect_left(self.seen, seen_at) * self.pages // (len(self.seen) + 1)
 
 
 @dataclass
 class Known:
-    """What was seen of orders: when they were made and how far they are, how the provider's clock runs, deliveries.
+    """What was seen of orders: when they were made and how far they are, how the provider's clock runs, newest rows.
 
     `unsettled` are those that a page didn't settle: their next answer is one of their own.
     """
 
     orders: OrderedDict[str, tuple[float | None, int]] = field(default_factory=OrderedDict)
     skews: deque[float] = field(default_factory=lambda: deque(maxlen=SKEWS))
-    delivered: dict[str, tuple[TopUpRecord, float]] = field(default_factory=dict)
+    rows: dict[str, tuple[TopUpRecord, float]] = field(default_factory=dict)
+    sights: dict[str, Sight] = field(default_factory=dict)
     unsettled: set[str] = field(default_factory=set)
-    under_way: list[float] = field(default_factory=list)
 
     def made(self, topup_id: str, sent_at: float) -> Made | None:
         """When the provider made the order; None while nobody can tell."""
         at = self.orders.get(topup_id, (None, 0))[0]
+        if at is None and topup_id in self.sights:
+            at = self.sights[topup_id].made
         if at is not None:
             return Made(at, at)
         if not self.skews:
@@ -48,7 +77,12 @@ class Known:
         """How far the order was when it was last seen."""
         return self.orders.get(topup_id, (None, -1))[1]
 
-    def learn(self, topup_id: str, sent_at: float, record: TopUpRecord) -> None:
+    def seen_at(self, topup_id: str) -> float:
+        """When it was last seen under way; 0 for never, or long ago."""
+        sight = self.sights.get(topup_id)
+        return sight.seen_at if sight else 0.0
+
+    def learn(self, topup_id: str, sent_at: float, record: TopUpRecord, now: float) -> None:
         """Remember what an answer says."""
         at = record.created_at.timestamp() if record.created_at else None
         self.orders[topup_id] = at, rank(record.status)
@@ -57,17 +91,34 @@ class Known:
             self.orders.popitem(last=False)
         if at is not None:
             self.skews.append(at - sent_at)
+        self.rows.pop(topup_id, None)
+        self._sight(topup_id, record, now)
 
     def take_in(self, rows: Sequence[TopUpRecord], now: float) -> None:
-        """Remember what a page says of orders that nobody asks for just now."""
-        kept = {key: kept for key, kept in self.delivered.items() if kept[1] > now - KEPT_SECONDS}
-        found = by_id(rows)
-        kept |= {key: (row, now) for key, row in found.items() if row is not None and row.status == DELIVERED}
-        self.delivered = kept
-        made = [row.created_at.timestamp() for row in rows if row.created_at and row.status in {"PENDING", "HANDLING"}]
-        self.under_way = [at for at in made if at > max(made) - OLD_SECONDS]
+        """Remember what a page says, also of orders that nobody asks for just now."""
+        self.rows = {key: kept for key, kept in self.rows.items() if kept[1] > now - KEPT_SECONDS}
+        self.sights = {key: sight for key, sight in self.sights.items() if sight.seen_at > now - SIGHT_SECONDS}
+        for key, row in by_id(rows).items():
+            if row is not None:
+                self.rows[key] = row, now
+                self._sight(key, row, now)
 
-    def delivery(self, topup_id: str, now: float) -> TopUpRecord | None:
-        """The delivery that a page has just shown."""
-        record, at = self.delivered.pop(topup_id, (None, 0.0))
-        return record if at > now - KEPT_SECONDS else None
+    def row(self, topup_id: str, now: float) -> tuple[TopUpRecord | None, float]:
+        """What a page showed of an order a moment ago, and when; nothing where it has been answered since."""
+        record, at = self.rows.get(topup_id, (None, 0.0))
+        return (record, at) if at > now - KEPT_SECONDS else (None, 0.0)
+
+    def round(self, longest: float) -> Round:
+        """What it takes to see all orders that are under way, with pages for at most ``longest`` seconds each."""
+        pages = pages_for((sight.made for sight in self.sights.values()), longest)
+        return Round(pages, sorted(sight.seen_at for sight in self.sights.values()))
+
+    def under_way(self, not_since: float) -> list[float]:
+        """When those were made that are under way and were not seen since then."""
+        return [sight.made for sight in self.sights.values() if sight.seen_at <= not_since]
+
+    def _sight(self, topup_id: str, record: TopUpRecord, now: float) -> None:
+        if record.created_at is not None and record.status in UNDER_WAY:
+            self.sights[topup_id] = Sight(record.created_at.timestamp(), now)
+        else:
+            self.sights.pop(topup_id, None)

@@ -6,8 +6,11 @@ order promised).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from operator import itemgetter
 
 from oneclickdz.models import TopUpRecord
 
@@ -52,26 +55,36 @@ class Span:
         return self.until - self.since
 
 
-def best_span(wanted: Sequence[Made], others: Iterable[float], longest: float) -> Span:
-    """The span of at most ``longest`` seconds that covers most of the wanted, the oldest where there is a choice.
+def best_span(wanted: Sequence[Made], others: Iterable[float], longest: float, around: Made | None = None) -> Span:
+    """The span of at most ``longest`` seconds that covers most of the wanted, then of the others; else the oldest.
 
-    Widened to what else is under way, where that fits: who asks for it next has its answer at once. Give at least one.
+    With ``around``, one of the wanted, it covers that one. Who is covered and asks next has an answer at once. Give at
+    least one.
     """
-    starts = sorted(made.earliest for made in wanted)
-    ends = [start + longest - 2 * MARGIN_SECONDS for start in starts]
-    reached, best, most = 0, 0, 0
-    for place, end in enumerate(ends):
-        while reached < len(starts) and starts[reached] <= end:
-            reached += 1
-        if reached - place > most:
-            best, most = place, reached - place
-    since = starts[best]
-    until = min(ends[best], max(made.latest for made in wanted))
-    under_way = list(others)
-    wide = min([since, *under_way]), max([until, *under_way])
-    if wide[1] - wide[0] <= longest - 2 * MARGIN_SECONDS:
-        since, until = wide
-    return Span(since - MARGIN_SECONDS, max(until, since) + MARGIN_SECONDS)
+    starts, more = sorted(made.earliest for made in wanted), sorted(others)
+    first, last = (around.earliest, around.earliest) if around else (-inf, inf)
+    room = longest - 2 * MARGIN_SECONDS
+    best = starts[0], -1, -1
+    for since in sorted({*starts, *more}):
+        if since <= last and since + room >= first:
+            best = max(best, (since, _between(starts, since, room), _between(more, since, room)), key=itemgetter(1, 2))
+    since, end = best[0], best[0] + room
+    ends = [at for at in more if since <= at <= end]
+    ends += [made.latest for made in wanted if since <= made.earliest <= end]
+    return Span(since - MARGIN_SECONDS, max(min(end, max(ends)), since) + MARGIN_SECONDS)
+
+
+def _between(times: Sequence[float], since: float, seconds: float) -> int:
+    return bisect_right(times, since + seconds) - bisect_left(times, since)
+
+
+def pages_for(made: Iterable[float], longest: float) -> int:
+    """How many pages it takes to see all that were made at these times."""
+    pages, held_until = 0, -inf
+    for at in sorted(made):
+        if at > held_until:
+            pages, held_until = pages + 1, at + longest - 2 * MARGIN_SECONDS
+    return pages
 
 
 def longest_from(span: Span, rows: Sequence[TopUpRecord], before: float) -> float:

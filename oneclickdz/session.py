@@ -86,11 +86,16 @@ class Session:
         """Whose key it is, without a request where /validate has said so before."""
         return await self._ensure_open()
 
-    async def check(self, topup_id: str, sent_at: datetime) -> TopUpRecord:
+    @property
+    def round_seconds(self) -> float:
+        """How long it takes until shared checks have seen every order under way once."""
+        return self._checks.round_seconds
+
+    async def check(self, topup_id: str, sent_at: datetime, seen_at: datetime | None) -> TopUpRecord:
         """One order's record, perhaps from a page that answers for several. Raises NotFound or SaysNothing."""
         await self._ensure_open()
         if self._coalesce:
-            return await self._checks.check(topup_id, sent_at.timestamp())
+            return await self._checks.check(topup_id, sent_at.timestamp(), seen_at.timestamp() if seen_at else 0.0)
         return await self._check_one(topup_id)
 
     async def read(

@@ -27,8 +27,18 @@ def kept_back(order: Order, now: datetime, chance: float, retry_after: float) ->
     if _is_late(order, heard_at, now):
         quiet = f"{(now - heard_at).total_seconds():,.0f} s"
         order = order.but(review_reason=order.review_reason or f"Not asked for {quiet}: the key's limit is used up")
-    wait = min(retry_after, order.policy.slow_poll) + chance * min(retry_after / 4, SPREAD_MAX_SECONDS)
-    return order.due(now + timedelta(seconds=wait))
+    return order.due(now + _own_time(order, retry_after, chance))
+
+
+def in_its_round(order: Order, now: datetime, chance: float, round_seconds: float) -> Order:
+    """Return an order under way with its next check no sooner than all others under way have been seen as well."""
+    if order.phase not in {Phase.PENDING, Phase.HANDLING} or not round_seconds:
+        return order
+    return order.due(max(order.due_at, now + _own_time(order, round_seconds, chance)))
+
+
+def _own_time(order: Order, seconds: float, chance: float) -> timedelta:
+    return timedelta(seconds=min(seconds, order.policy.slow_poll) + chance * min(seconds / 4, SPREAD_MAX_SECONDS))
 
 
 def hold_wait(order: Order, held: Held) -> float:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from topups import people, records
-from topups.kept_back import hold_wait, is_own_time, kept_back, spread
+from topups.kept_back import hold_wait, in_its_round, is_own_time, kept_back, spread
 from topups.models import HoldReason, Phase
 from topups.observations import (
     Accepted,
@@ -222,7 +222,7 @@ def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:
         return _missed(order, Missed(), now)
     against = records.veto(order, seen.record)
     if against is None:
-        return records.believe(order, seen.record, now, chance)
+        return in_its_round(records.believe(order, seen.record, now, chance), now, chance, seen.round_seconds)
     if order.ref_was_taken and order.topup_id is None:
         message = f"The provider knew this ref before our first send: {against}."
         return _reject(order, Refusal(code="REF_TAKEN", message=message), now)

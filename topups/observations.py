@@ -87,11 +87,12 @@ class InDoubt(Model):
 
 
 class Found(Model):
-    """The provider showed a record under our ref or id."""
+    """The provider showed a record under our ref or id. Sooner than `round_seconds` a check brings nothing new."""
 
     kind: Literal["found"] = "found"
     record: Record
     account: str | None = None
+    round_seconds: float = 0.0
 
 
 class Missed(Model):

@@ -90,6 +90,7 @@ class FakeClient:
     windows: list[tuple[datetime, datetime]] = field(default_factory=list)
     before_it_leaves: Callable[[], None] = lambda: None
     while_it_lists: Callable[[], None] = lambda: None
+    round_seconds: float = 0.0
     on_its_way: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     @property

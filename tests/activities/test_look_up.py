@@ -178,6 +178,13 @@ async def test_another_account_or_environment_asks_nothing(desk: Desk, other: di
     assert desk.client.asked == []
 
 
+async def test_a_check_tells_how_long_it_takes_until_there_can_be_news(desk: Desk) -> None:
+    desk.client.by_id, desk.client.round_seconds = record(), 27.0
+    answer = await desk.checks()
+    assert isinstance(answer, Found)
+    assert answer.round_seconds == 27
+
+
 async def test_a_check_asks_by_the_id_alone(desk: Desk) -> None:
     desk.client.by_id = record(
         status="REFUNDED",

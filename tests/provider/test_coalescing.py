@@ -174,7 +174,7 @@ async def test_a_clock_set_back_does_not_stop_the_turns(shop: Shop) -> None:
 def test_what_is_remembered_of_orders_has_an_end() -> None:
     known = Known()
     for number in range(REMEMBERED + 5):
-        known.learn(str(number), 0.0, TopUpRecord(id=str(number), status="PENDING"))
+        known.learn(str(number), 0.0, TopUpRecord(id=str(number), status="PENDING"), 0.0)
     assert len(known.orders) == REMEMBERED
     assert known.made("0", 0.0) is None
 

@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from oneclickdz import NotFound, RateLimited, SaysNothing
-from oneclickdz.coalescing import DISTRUST_SECONDS, FEW_OLD, IN_DISTRUST
+from oneclickdz.coalescing import DISTRUST_SECONDS
 from oneclickdz.known import OLD_SECONDS
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.state import TurnState
 from oneclickdz.turns import Page, Turns
+from oneclickdz.waves import FEW_OLD, IN_DISTRUST
 from tests.provider.shop import LIST, Shop
 from tests.provider.stand_in import error, ok
 
@@ -206,7 +207,7 @@ async def test_a_page_that_comes_late_does_not_replace_a_newer_one(shop: Shop) -
     assert state.read(TurnState).page_at == newest
     page = await turns.take()
     assert isinstance(page, Page)
-    assert sorted(str(row.id) for row in page.rows) == sorted(shop.orders)[:4]
+    assert sorted(str(row.id) for row in page.rows) == sorted(shop.orders)
 
 
 async def test_being_told_to_slow_down_is_no_reason_to_distrust_the_list(shop: Shop) -> None:

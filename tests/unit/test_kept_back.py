@@ -9,7 +9,7 @@ import pytest
 from tests.unit.story import NO_ANSWER, REFUSED, Story, found, in_doubt, new_order, pending, sending
 from topups.lifecycle import Wait
 from topups.models import HoldReason, Phase
-from topups.observations import Held, NoAnswer
+from topups.observations import Found, Held, NoAnswer
 from topups.order import Order
 
 
@@ -125,3 +125,25 @@ def test_a_refused_order_whose_look_up_is_kept_back_is_still_looked_up_before_it
 def test_a_check_that_nobody_answered_still_waits_longer_each_time() -> None:
     story = pending(order()).checks(*[NO_ANSWER] * 6)
     assert story.due_in > 30
+
+
+def in_a_round_of(seconds: float, status: str = "HANDLING") -> Found:
+    return found(status).model_copy(update={"round_seconds": seconds})
+
+
+def test_with_many_others_under_way_an_order_is_asked_for_when_all_of_them_have_been() -> None:
+    story = pending(order()).checks(in_a_round_of(40))
+    assert story.due_in == 40
+    assert story.checks(in_a_round_of(2)).due_in < 10
+    assert story.checks(in_a_round_of(4_000)).due_in == 300
+
+
+def test_those_of_one_page_do_not_come_back_in_one_moment() -> None:
+    early, late = pending(order()), pending(order())
+    late.chance = 0.99
+    assert 2 < late.checks(in_a_round_of(40)).due_in - early.checks(in_a_round_of(40)).due_in <= 3
+
+
+def test_a_round_puts_off_no_daily_recheck_and_no_end() -> None:
+    assert pending(order()).checks(in_a_round_of(40, "UNKNOWN_ERROR")).due_in == 86_400
+    assert pending(order()).checks(in_a_round_of(40, "FULFILLED")).order.final

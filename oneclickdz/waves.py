@@ -1,0 +1,128 @@
+"""Who is asked for in a turn, and how: few of them one by one, many by a page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from oneclickdz.errors import OneClickDZError
+from oneclickdz.known import OLD_SECONDS, SKEW_MARGIN_SECONDS, Known, Round
+from oneclickdz.models import TopUpRecord
+from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Made, Span, best_span, longest_from
+
+# A page costs as much as one check, but may miss an order.
+FEW = 3
+# Where so many others are on it, a page is worth it for one: it is kept for them, who ask soon.
+MANY_OTHERS = 20
+# An old order is asked for by itself, so that a list which lags behind for ever harms nobody; unless there are so many
+# of them, or so many under way, that the budget would not do.
+FEW_OLD, CROWD = 10, 200
+# A page that was full tells for so long how much time one holds.
+FULL_SECONDS = 60.0
+# While the list is not trusted, so many orders are asked for in a turn: the budget's ceiling keeps them then.
+IN_DISTRUST = 4
+
+
+@dataclass(eq=False)
+class Waiting:
+    """One check; times are those of all who share the key. `seen_at`: when the order had its last answer."""
+
+    topup_id: str
+    sent_at: float
+    seen_at: float
+    since: float
+    answer: asyncio.Future[TopUpRecord]
+    missed: int = 0
+    alone: bool = False
+
+    def fail(self, error: OneClickDZError) -> None:
+        """Tell whoever asked."""
+        self.answer.set_exception(error)
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What is asked for at once, and how many turns that takes up."""
+
+    alone: Sequence[Waiting]
+    together: Sequence[Waiting] = ()
+    span: Span | None = None
+    turns: int = 1
+
+
+class Waves:
+    """Chooses by what is known of the orders; turns are ``pace`` seconds apart."""
+
+    def __init__(self, known: Known, pace: float) -> None:
+        self._known = known
+        self._pace = pace
+        self._longest = OLD_SECONDS
+        self._full_at = 0.0
+
+    def round(self) -> Round:
+        """What it takes to see all orders under way once."""
+        return self._known.round(self._longest)
+
+    @property
+    def round_seconds(self) -> float:
+        """How long that takes, where each turn is a page."""
+        return self.round().pages * self._pace
+
+    def heard_at(self, each: Waiting) -> float:
+        """When something was heard of an order, its send at the least."""
+        return max(self._known.seen_at(each.topup_id), each.sent_at)
+
+    def measure(self, span: Span, rows: Sequence[TopUpRecord], now: float) -> None:
+        """Learn from a page how much time one holds."""
+        self._longest = longest_from(span, rows, self._longest)
+        if len(rows) >= LARGEST_PAGE:
+            self._full_at = now
+
+    def choose(self, waiting: Sequence[Waiting], now: float, *, trusted: bool) -> Wave:
+        """Choose from those who wait; ``trusted``: whether a page may be asked for."""
+        everybody = sorted(waiting, key=lambda each: each.since)
+        if not trusted:
+            return Wave(everybody[:IN_DISTRUST], turns=1)
+        if wave := self._page(everybody, self._fit(everybody, now), now):
+            return wave
+        few = everybody[: FEW - 1]
+        return Wave(few, turns=len(few))
+
+    def _fit(self, everybody: Sequence[Waiting], now: float) -> dict[Waiting, Made]:
+        made = {each: self._known.made(each.topup_id, each.sent_at) for each in everybody if not each.alone}
+        fit = {each: self._narrow(at) for each, at in made.items() if at is not None}
+        old = [each for each in fit if each.sent_at < now - OLD_SECONDS]
+        if len(old) >= FEW_OLD or len(self.round().seen) >= CROWD:
+            return fit
+        return {each: at for each, at in fit.items() if each not in old}
+
+    def _narrow(self, made: Made) -> Made:
+        # Where a page holds but a few seconds, no span covers all of a doubtful time: the likely part must do.
+        likely = made.earliest + SKEW_MARGIN_SECONDS
+        return made if made.latest - made.earliest < self._longest / 2 else Made(likely, likely)
+
+    def _page(self, everybody: Sequence[Waiting], fit: Mapping[Waiting, Made], now: float) -> Wave | None:
+        """A page for those who fit on one, and one who doesn't by itself; None where it would be for too few."""
+        if not fit:
+            return None
+        first = min(fit, key=self.heard_at)
+        unfit = [each for each in everybody if each not in fit][:1]
+        if wave := self._around(fit, first, now):
+            return replace(wave, alone=unfit, turns=len(unfit) + 1)
+        # Whoever is that far from the others doesn't keep them waiting.
+        others = {each: made for each, made in fit.items() if each is not first}
+        if others and (wave := self._around(others, None, now)):
+            return replace(wave, alone=[first], turns=2)
+        if len(fit) >= FEW and now > self._full_at + FULL_SECONDS:
+            # It was once so short because many were made at once.
+            self._longest = min(self._longest * GROWTH, SPAN_MAX_SECONDS)
+        return None
+
+    def _around(self, fit: Mapping[Waiting, Made], first: Waiting | None, now: float) -> Wave | None:
+        others = self._known.under_way(not_since=now - self.round_seconds / 2)
+        span = best_span(list(fit.values()), others, self._longest, around=fit[first] if first else None)
+        together = [each for each, at in fit.items() if span.covers(at)]
+        kept_for = sum(span.since <= at <= span.until for at in others)
+        worth_it = len(together) >= FEW or (together and kept_for >= MANY_OTHERS)
+        return Wave((), together, span) if worth_it else None

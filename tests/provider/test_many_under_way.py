@@ -1,0 +1,184 @@
+"""With more orders under way than a page holds, pages go round, and each order is told when it is its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from oneclickdz import OneClickDZ, RateLimited, TopUpRecord
+from oneclickdz.coalescing import Checks
+from oneclickdz.known import KEPT_SECONDS, SIGHT_SECONDS, Known, Round
+from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span, pages_for
+from oneclickdz.waves import CROWD, FULL_SECONDS, MANY_OTHERS, Waiting, Waves
+from tests.provider.shop import Shop
+
+PACE = 2.0
+
+
+def row(number: int, at: float, status: str = "HANDLING") -> TopUpRecord:
+    return TopUpRecord(id=str(number), status=status, created_at=datetime.fromtimestamp(at, UTC))
+
+
+def known(*rows: TopUpRecord, seen_at: float = 0.0) -> Known:
+    found = Known()
+    found.take_in(rows, seen_at)
+    return found
+
+
+def waits(number: int, sent_at: float, *, alone: bool = False) -> Waiting:
+    answer = asyncio.get_event_loop_policy().get_event_loop().create_future()
+    return Waiting(str(number), sent_at, seen_at=0.0, since=1_000.0, answer=answer, alone=alone)
+
+
+def checks_of(client: OneClickDZ) -> Checks:
+    return next(iter(client._sessions.values()))._checks
+
+
+def crowded(shop: Shop, client: OneClickDZ, count: int, *, ago: float, status: str = "HANDLING") -> list[str]:
+    """Orders a second apart from each other, all of which pages have shown so long ago, the first one last."""
+    ids = [shop.make(number, ago=number * 1.0 + 5, status=status) for number in range(count)]
+    for place, each in enumerate(ids):
+        record = TopUpRecord.model_validate(shop.orders[each])
+        checks_of(client)._known.take_in([record], shop.clock.now() - ago - place / 1_000)
+    return ids
+
+
+def test_so_many_pages_as_it_takes_to_hold_them_all() -> None:
+    assert pages_for([], 60) == 0
+    assert pages_for([0, 30, 58], 60) == 1
+    assert pages_for([0, 58.5, 300], 60) == 3
+
+
+def test_who_was_not_seen_the_longest_is_on_the_first_page_of_a_round() -> None:
+    coming = Round(pages=3, seen=[10, 11, 20, 21, 30, 31])
+    assert [coming.pages_before(at) for at in (0, 10, 20, 31, 99)] == [0, 0, 0, 2, 2]
+    assert Round(pages=0, seen=[]).pages_before(5) == 0
+
+
+def test_a_page_can_be_asked_for_around_one_order_even_where_others_are_more() -> None:
+    wanted = [Made(at, at) for at in (0, 100, 101, 102)]
+    span = best_span(wanted, [], 50, around=wanted[0])
+    assert span == Span(-MARGIN_SECONDS, MARGIN_SECONDS)
+
+
+def test_of_two_spans_with_as_many_who_ask_the_one_with_more_others_is_taken() -> None:
+    span = best_span([Made(0, 0), Made(100, 100)], [101, 102], 50)
+    assert span == Span(100 - MARGIN_SECONDS, 102 + MARGIN_SECONDS)
+
+
+def test_an_order_is_under_way_until_a_page_shows_its_end_or_none_shows_it_for_long() -> None:
+    found = known(row(1, 5.0), row(2, 6.0), row(3, 7.0, "REFUNDED"), seen_at=10.0)
+    assert sorted(found.under_way(10.0)) == [5.0, 6.0]
+    assert found.under_way(9.0) == []
+    found.take_in([row(1, 5.0, "FULFILLED")], 20.0)
+    assert found.under_way(20.0) == [6.0]
+    found.take_in([], 11.0 + SIGHT_SECONDS)
+    assert found.under_way(200.0) == []
+
+
+def test_when_an_order_was_made_is_known_from_a_page_as_well() -> None:
+    assert known(row(1, 5.0)).made("1", sent_at=0.0) == Made(5.0, 5.0)
+
+
+def test_a_row_is_kept_for_the_next_check_until_that_is_answered_or_too_late() -> None:
+    found = known(row(1, 5.0), row(2, 6.0), seen_at=10.0)
+    assert found.row("1", 12.0) == (row(1, 5.0), 10.0)
+    found.learn("1", 0.0, row(1, 5.0), 12.0)
+    assert found.row("1", 12.0) == (None, 0.0)
+    assert found.row("2", 10.0 + KEPT_SECONDS) == (None, 0.0)
+
+
+async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
+    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=100.0)
+    waves = Waves(found, PACE)
+    waves.measure(Span(0, 300), [row(number, number / 5) for number in range(LARGEST_PAGE)], now=1_000.0)
+    wave = waves.choose([waits(9, 720.0), *(waits(number, 990.0) for number in range(5))], 1_000.0, trusted=True)
+    assert ([each.topup_id for each in wave.alone], len(wave.together), wave.turns) == (["9"], 5, 2)
+
+
+async def test_a_page_is_worth_it_for_one_where_so_many_others_are_on_it() -> None:
+    rows = [row(number, 900.0 + number) for number in range(MANY_OTHERS)]
+    waves = Waves(known(*rows, seen_at=100.0), PACE)
+    assert len(waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).together) == 1
+    waves = Waves(known(*rows[1:], seen_at=100.0), PACE)
+    assert waves.choose([waits(1, 900.0)], 1_000.0, trusted=True).span is None
+
+
+async def test_in_a_crowd_old_orders_are_on_pages_too() -> None:
+    old = [waits(number, 600.0 + number) for number in range(3)]
+    few = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD - 1)), seen_at=100.0), PACE)
+    assert few.choose(old, 1_000.0, trusted=True).span is None
+    many = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD)), seen_at=100.0), PACE)
+    assert len(many.choose(old, 1_000.0, trusted=True).together) == 3
+
+
+async def test_what_a_full_page_says_of_how_much_it_holds_counts_for_a_minute() -> None:
+    waves = Waves(known(*(row(number, 100.0 * number) for number in range(3)), seen_at=100.0), PACE)
+    dense = [row(number, number / 10) for number in range(LARGEST_PAGE)]
+    waves.measure(Span(0, 300), dense, now=1_000.0)
+    three = [waits(number, 900.0) for number in range(3)]
+    assert waves.choose(three, 1_001.0, trusted=True).span is None
+    for later in range(6):
+        wave = waves.choose(three, 1_001.0 + FULL_SECONDS + later, trusted=True)
+    assert wave.span is not None
+
+
+async def test_a_doubtful_time_does_not_keep_an_order_off_a_page_that_holds_few_seconds() -> None:
+    found = Known()
+    found.learn("0", 0.0, row(0, 7.0, "FULFILLED"), 900.0)
+    waves = Waves(found, PACE)
+    waves.measure(Span(0, 300), [row(number, number / 16) for number in range(LARGEST_PAGE)], now=900.0)
+    wave = waves.choose([waits(number, 950.0) for number in range(1, 4)], 1_000.0, trusted=True)
+    assert len(wave.together) == 3
+
+
+async def test_the_time_of_a_round_grows_with_the_orders_under_way(shop: Shop) -> None:
+    client = shop.client()
+    assert client.round_seconds == 0
+    client = await shop.known()
+    crowded(shop, client, 100, ago=1.0)
+    one = client.round_seconds
+    crowded(shop, client, 1_000, ago=1.0)
+    assert client.round_seconds >= 3 * one > 0
+
+
+async def test_an_order_that_comes_a_moment_after_its_page_is_answered_by_it(shop: Shop) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 450, ago=1.0)
+    await checks_of(client)._turns.put_off(4.0)
+    before = datetime.fromtimestamp(shop.clock.now() - 2, UTC)
+    record = await client.check_id(ids[0], sent_at=shop.sent[ids[0]], seen_at=before)
+    assert record.id == ids[0]
+    assert not shop.provider.requests
+
+
+async def test_what_an_order_has_heard_already_is_no_answer(shop: Shop) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 450, ago=1.0)
+    await checks_of(client)._turns.put_off(4.0)
+    now = datetime.fromtimestamp(shop.clock.now(), UTC)
+    with pytest.raises(RateLimited):
+        await client.check_id(ids[0], sent_at=shop.sent[ids[0]], seen_at=now)
+
+
+@pytest.mark.parametrize("status", ["REFUNDED", "UNKNOWN_ERROR", "ON_ITS_WAY"])
+async def test_a_page_that_came_too_soon_gives_no_money_back_either(shop: Shop, status: str) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 450, ago=1.0, status=status)
+    await checks_of(client)._turns.put_off(8.0)
+    results = await asyncio.gather(*(shop.check(client, each) for each in ids[:9]), return_exceptions=True)
+    assert all(isinstance(result, RateLimited) for result in results)
+
+
+async def test_with_many_under_way_a_check_is_told_at_once_when_its_page_comes(shop: Shop) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 450, ago=20.0)
+    await checks_of(client)._turns.put_off(3.0)
+    before = shop.clock.seconds
+    results = await asyncio.gather(*(shop.check(client, each) for each in ids), return_exceptions=True)
+    told = [result.retry_after or 0.0 for result in results if isinstance(result, RateLimited)]
+    assert len(told) > 200
+    assert max(told) > 10
+    assert shop.clock.seconds - before < 10
