@@ -12,7 +12,8 @@ from topups.order import Order
 class Ask(Model):
     """One order as the provider's client needs it. `amount` DZD; nothing leaves after `deliver_by`.
 
-    `held`: the order was on hold before, so it waits for the one that tries first.
+    `held`: the order was on hold before, so it waits for the one that tries first. `by_itself`: a person's word
+    hangs on the answer, so a page of the list won't do.
     """
 
     ref: str
@@ -27,6 +28,7 @@ class Ask(Model):
     last_send_at: datetime | None = None
     last_checked_at: datetime | None = None
     held: bool = False
+    by_itself: bool = False
 
     @classmethod
     def about(cls, order: Order) -> Self:
@@ -44,6 +46,7 @@ class Ask(Model):
             last_send_at=order.last_send_at,
             last_checked_at=order.last_checked_at,
             held=order.holds > 0,
+            by_itself=order.resolution is not None,
         )
 
     @property

@@ -99,9 +99,8 @@ class ProviderActivities:
             stranger = await self._stranger(ask)
             if stranger is not None:
                 return stranger
-            record = await self._client.check_id(
-                ask.topup_id or "", sent_at=ask.last_send_at, seen_at=ask.last_checked_at
-            )
+            sent_at = None if ask.by_itself else ask.last_send_at
+            record = await self._client.check_id(ask.topup_id or "", sent_at=sent_at, seen_at=ask.last_checked_at)
         except (SaysNothing, NothingCreated, NotFound) as error:
             return no_answer(error)
         if record.id is None:

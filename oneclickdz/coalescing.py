@@ -24,6 +24,7 @@ ASKED_WITHIN_SECONDS, ANSWERED_WITHIN_SECONDS = 5.5, 9.0
 # For so long no page is asked for after one that failed or lied.
 DISTRUST_SECONDS = 60.0
 GATHER_SECONDS, LOOK_SECONDS = 0.05, 0.2
+CLOCKS_APART_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Checks:
     @property
     def round_seconds(self) -> float:
         """How long it takes to see all orders under way once; who asks again sooner hears nothing new."""
-        return self._waves.round_seconds
+        return self._waves.round_seconds(self._turns.now())
 
     async def check(self, topup_id: str, sent_at: float, seen_at: float = 0.0) -> TopUpRecord:
         """The order's record, by a request of its own or from a page. Raises NotFound or SaysNothing."""
@@ -63,7 +64,8 @@ class Checks:
         waiting = self._waiting.get(topup_id)
         if waiting is None:
             waiting = Waiting(topup_id, sent_at, seen_at, now, asyncio.get_running_loop().create_future())
-            waiting.alone = topup_id in self._known.unsettled
+            doubtful = shown is not None and not is_believed(shown, self._known.rank(topup_id))
+            waiting.alone = doubtful or topup_id in self._known.unsettled
             # Whoever asked may be gone by then.
             waiting.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self._wait_on([waiting])
@@ -99,10 +101,14 @@ class Checks:
                 await self._play(self._wave())
 
     def _turn_away_late(self, wait: float) -> None:
-        now, coming = self._turns.now(), self._waves.round()
+        now, coming = self._turns.now(), self._waves.round(self._turns.now())
+        alone = 0
         # Those made at about the same time come back together: one page will hold them.
         for place, each in enumerate(sorted(self._waiting.values(), key=lambda each: each.sent_at)):
             pages = max(place // LARGEST_PAGE, coming.pages_before(self._waves.heard_at(each)))
+            if each.alone:
+                # One of them takes a turn beside each page's.
+                pages, alone = 2 * alone, alone + 1
             back_in = wait + self._turns.pace * pages
             if each.since + ASKED_WITHIN_SECONDS < now + back_in and not self._settle_one(each, now):
                 text = "The request limit of this key is reached, so nothing was asked."
@@ -111,7 +117,8 @@ class Checks:
     def _settle_one(self, each: Waiting, now: float) -> bool:
         """Answer from a page that came a moment too soon, if it is news to the order."""
         row, asked_at = self._known.row(each.topup_id, now)
-        if row is None or each.alone or asked_at <= each.seen_at:
+        # Whose last answer came when is told by another clock.
+        if row is None or each.alone or asked_at <= each.seen_at + CLOCKS_APART_SECONDS:
             return False
         if not is_believed(row, self._known.rank(each.topup_id)):
             return False

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oneclickdz.models import TopUpRecord
-from oneclickdz.pages import CREATED_WITHIN_SECONDS, Made, by_id, pages_for, rank
+from oneclickdz.pages import CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, pages_for, rank
 
 # The provider ends most orders in half a minute.
 OLD_SECONDS = 300.0
 # A row that was on a page is kept for the check that is due next.
 KEPT_SECONDS = 15.0
-# Who wasn't on a page for so long is no longer thought to be under way.
-SIGHT_SECONDS = 120.0
+# Who wasn't seen for so long is no longer thought to be under way: another worker may have heard of the end.
+SIGHT_SECONDS, CLOCK_STEP_SECONDS = 120.0, 5.0
 UNDER_WAY = ("PENDING", "HANDLING")
 SKEWS, SKEW_MARGIN_SECONDS, REMEMBERED = 20, 3.0, 20_000
 
@@ -88,7 +88,9 @@ class Known:
         self.orders[topup_id] = at, rank(record.status)
         self.orders.move_to_end(topup_id)
         if len(self.orders) > REMEMBERED:
-            self.orders.popitem(last=False)
+            self.unsettled.discard(self.orders.popitem(last=False)[0])
+        if record.status == DELIVERED:
+            self.unsettled.discard(topup_id)
         if at is not None:
             self.skews.append(at - sent_at)
         self.rows.pop(topup_id, None)
@@ -97,7 +99,6 @@ class Known:
     def take_in(self, rows: Sequence[TopUpRecord], now: float) -> None:
         """Remember what a page says, also of orders that nobody asks for just now."""
         self.rows = {key: kept for key, kept in self.rows.items() if kept[1] > now - KEPT_SECONDS}
-        self.sights = {key: sight for key, sight in self.sights.items() if sight.seen_at > now - SIGHT_SECONDS}
         for key, row in by_id(rows).items():
             if row is not None:
                 self.rows[key] = row, now
@@ -108,8 +109,11 @@ class Known:
         record, at = self.rows.get(topup_id, (None, 0.0))
         return (record, at) if at > now - KEPT_SECONDS else (None, 0.0)
 
-    def round(self, longest: float) -> Round:
+    def round(self, longest: float, now: float) -> Round:
         """What it takes to see all orders that are under way, with pages for at most ``longest`` seconds each."""
+        # One that is ahead is from before the clock was set back.
+        oldest, newest = now - SIGHT_SECONDS, now + CLOCK_STEP_SECONDS
+        self.sights = {key: sight for key, sight in self.sights.items() if oldest < sight.seen_at < newest}
         pages = pages_for((sight.made for sight in self.sights.values()), longest)
         return Round(pages, sorted(sight.seen_at for sight in self.sights.values()))
 
@@ -118,7 +122,9 @@ class Known:
         return [sight.made for sight in self.sights.values() if sight.seen_at <= not_since]
 
     def _sight(self, topup_id: str, record: TopUpRecord, now: float) -> None:
-        if record.created_at is not None and record.status in UNDER_WAY:
+        if self.seen_at(topup_id) > now:
+            return
+        self.sights.pop(topup_id, None)
+        is_over = record.status not in UNDER_WAY or self.rank(topup_id) == rank(DELIVERED)
+        if record.created_at is not None and not is_over:
             self.sights[topup_id] = Sight(record.created_at.timestamp(), now)
-        else:
-            self.sights.pop(topup_id, None)

@@ -62,7 +62,7 @@ def best_span(wanted: Sequence[Made], others: Iterable[float], longest: float, a
     least one.
     """
     starts, more = sorted(made.earliest for made in wanted), sorted(others)
-    first, last = (around.earliest, around.earliest) if around else (-inf, inf)
+    first, last = (around.latest, around.earliest) if around else (-inf, inf)
     room = longest - 2 * MARGIN_SECONDS
     best = starts[0], -1, -1
     for since in sorted({*starts, *more}):

@@ -156,7 +156,7 @@ class Session:
         return await self.read(f"/mobile/check-id/{segment(topup_id)}", TopUpRecord, kind="check")
 
     async def _check_page(self, span: Span) -> TopUpPage:
-        since, until = (in_utc(datetime.fromtimestamp(at, UTC)) for at in (span.since, span.until))
+        since, until = (in_utc(datetime.fromtimestamp(max(at, 0.0), UTC)) for at in (span.since, span.until))
         params: dict[str, str | int] = {"page": 1, "pageSize": LARGEST_PAGE, "from": since, "to": until}
         return await self.read("/mobile/list", TopUpPage, params, kind="check")
 
@@ -185,6 +185,11 @@ class Session:
         except Timeout:
             raise Unreachable(
                 "Another process of this host is still trying the access token. Try again in a few seconds."
+            ) from None
+        except OSError as problem:
+            raise RateLimited(
+                f"The folder of TOPUPS_STATE_DIR can't be used ({type(problem).__name__}), so nothing is sent. "
+                "Check that it is writable and has space."
             ) from None
         try:
             due = await asyncio.to_thread(self._guard.look)

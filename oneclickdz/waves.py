@@ -18,6 +18,7 @@ MANY_OTHERS = 20
 # An old order is asked for by itself, so that a list which lags behind for ever harms nobody; unless there are so many
 # of them, or so many under way, that the budget would not do.
 FEW_OLD, CROWD = 10, 200
+ROUND_SECONDS_MAX = 60.0
 # A page that was full tells for so long how much time one holds.
 FULL_SECONDS = 60.0
 # While the list is not trusted, so many orders are asked for in a turn: the budget's ceiling keeps them then.
@@ -60,18 +61,17 @@ class Waves:
         self._longest = OLD_SECONDS
         self._full_at = 0.0
 
-    def round(self) -> Round:
+    def round(self, now: float) -> Round:
         """What it takes to see all orders under way once."""
-        return self._known.round(self._longest)
+        return self._known.round(self._longest, now)
 
-    @property
-    def round_seconds(self) -> float:
-        """How long that takes, where each turn is a page."""
-        return self.round().pages * self._pace
+    def round_seconds(self, now: float) -> float:
+        """How long that takes, where each turn is a page; a minute at most, since what is known of it is not sure."""
+        return min(self.round(now).pages * self._pace, ROUND_SECONDS_MAX)
 
     def heard_at(self, each: Waiting) -> float:
         """When something was heard of an order, its send at the least."""
-        return max(self._known.seen_at(each.topup_id), each.sent_at)
+        return max(self._known.seen_at(each.topup_id), each.seen_at, each.sent_at)
 
     def measure(self, span: Span, rows: Sequence[TopUpRecord], now: float) -> None:
         """Learn from a page how much time one holds."""
@@ -93,7 +93,7 @@ class Waves:
         made = {each: self._known.made(each.topup_id, each.sent_at) for each in everybody if not each.alone}
         fit = {each: self._narrow(at) for each, at in made.items() if at is not None}
         old = [each for each in fit if each.sent_at < now - OLD_SECONDS]
-        if len(old) >= FEW_OLD or len(self.round().seen) >= CROWD:
+        if len(old) >= FEW_OLD or len(self.round(now).seen) >= CROWD:
             return fit
         return {each: at for each, at in fit.items() if each not in old}
 
@@ -110,17 +110,17 @@ class Waves:
         unfit = [each for each in everybody if each not in fit][:1]
         if wave := self._around(fit, first, now):
             return replace(wave, alone=unfit, turns=len(unfit) + 1)
-        # Whoever is that far from the others doesn't keep them waiting.
+        # Whoever is that far from the others doesn't keep them waiting, nor one that no page can hold.
         others = {each: made for each, made in fit.items() if each is not first}
         if others and (wave := self._around(others, None, now)):
-            return replace(wave, alone=[first], turns=2)
+            return replace(wave, alone=[min((first, *unfit), key=lambda each: each.since)], turns=2)
         if len(fit) >= FEW and now > self._full_at + FULL_SECONDS:
             # It was once so short because many were made at once.
             self._longest = min(self._longest * GROWTH, SPAN_MAX_SECONDS)
         return None
 
     def _around(self, fit: Mapping[Waiting, Made], first: Waiting | None, now: float) -> Wave | None:
-        others = self._known.under_way(not_since=now - self.round_seconds / 2)
+        others = self._known.under_way(not_since=now - self.round_seconds(now) / 2)
         span = best_span(list(fit.values()), others, self._longest, around=fit[first] if first else None)
         together = [each for each, at in fit.items() if span.covers(at)]
         kept_for = sum(span.since <= at <= span.until for at in others)

@@ -91,6 +91,7 @@ class FakeClient:
     before_it_leaves: Callable[[], None] = lambda: None
     while_it_lists: Callable[[], None] = lambda: None
     round_seconds: float = 0.0
+    may_share: list[bool] = field(default_factory=list)
     on_its_way: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     @property
@@ -109,8 +110,9 @@ class FakeClient:
             await self.on_its_way()
         return _answer(self.sends.pop(0) if self.sends else SendAccepted(topup_id=TOPUP_ID, topup_ref=REF))
 
-    async def check_id(self, topup_id: str, **_: Any) -> TopUpRecord:
+    async def check_id(self, topup_id: str, *, sent_at: datetime | None = None, **_: Any) -> TopUpRecord:
         self.asked.append(f"check-id {topup_id}")
+        self.may_share.append(sent_at is not None)
         return _answer(self.by_id)
 
     async def check_ref(self, ref: str, **_: Any) -> TopUpRecord:

@@ -178,6 +178,13 @@ async def test_another_account_or_environment_asks_nothing(desk: Desk, other: di
     assert desk.client.asked == []
 
 
+async def test_a_check_on_which_a_person_s_word_hangs_is_the_order_s_own(desk: Desk) -> None:
+    desk.client.by_id = record()
+    await desk.checks(last_send_at=datetime.now(UTC))
+    await desk.checks(last_send_at=datetime.now(UTC), by_itself=True)
+    assert desk.client.may_share == [True, False]
+
+
 async def test_a_check_tells_how_long_it_takes_until_there_can_be_news(desk: Desk) -> None:
     desk.client.by_id, desk.client.round_seconds = record(), 27.0
     answer = await desk.checks()

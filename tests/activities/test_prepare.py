@@ -10,7 +10,7 @@ from activities.plans import FRESH_FOR_REFUSAL_SECONDS, FRESH_SECONDS, Plans, ju
 from oneclickdz import Catalogue, DynamicPlan, FixedPlan, KeyClosed, NotFound, RateLimited, SaysNothing, Unreachable
 from tests.activities.fake import ACCOUNT, Desk, FakeClient, ask, catalogue
 from tests.unit.story import new_order
-from topups.models import HoldReason
+from topups.models import HoldReason, Resolve
 from topups.observations import Held, OtherAccount, PlanRefused, Prepared
 from topups.policy import Policy
 
@@ -155,3 +155,10 @@ def test_an_activity_is_told_what_the_order_says_and_the_amount_that_was_prepare
     assert (told.deliver_by, told.environment, told.first_send_at) == (order.deliver_by, "sandbox", None)
     assert Ask.about(order.but(prepared=True, amount=500, account=ACCOUNT)).amount == 500
     assert "0771234567" not in repr(told)
+
+
+def test_while_a_person_s_word_waits_the_next_check_is_the_order_s_own() -> None:
+    order = new_order()
+    word = Resolve(outcome="REFUNDED", note="ticket 881", by="fatima")
+    assert not Ask.about(order).by_itself
+    assert Ask.about(order.but(resolution=word)).by_itself

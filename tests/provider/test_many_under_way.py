@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
 from oneclickdz import OneClickDZ, RateLimited, TopUpRecord
 from oneclickdz.coalescing import Checks
-from oneclickdz.known import KEPT_SECONDS, SIGHT_SECONDS, Known, Round
+from oneclickdz.known import KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known, Round
 from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span, pages_for
-from oneclickdz.waves import CROWD, FULL_SECONDS, MANY_OTHERS, Waiting, Waves
+from oneclickdz.waves import CROWD, FULL_SECONDS, MANY_OTHERS, ROUND_SECONDS_MAX, Waiting, Waves
 from tests.provider.shop import Shop
+from tests.provider.stand_in import until
 
 PACE = 2.0
 
@@ -68,14 +70,48 @@ def test_of_two_spans_with_as_many_who_ask_the_one_with_more_others_is_taken() -
     assert span == Span(100 - MARGIN_SECONDS, 102 + MARGIN_SECONDS)
 
 
-def test_an_order_is_under_way_until_a_page_shows_its_end_or_none_shows_it_for_long() -> None:
+def test_an_order_is_under_way_until_a_page_shows_its_end() -> None:
     found = known(row(1, 5.0), row(2, 6.0), row(3, 7.0, "REFUNDED"), seen_at=10.0)
     assert sorted(found.under_way(10.0)) == [5.0, 6.0]
     assert found.under_way(9.0) == []
     found.take_in([row(1, 5.0, "FULFILLED")], 20.0)
     assert found.under_way(20.0) == [6.0]
-    found.take_in([], 11.0 + SIGHT_SECONDS)
-    assert found.under_way(200.0) == []
+
+
+def test_an_order_whose_end_another_worker_heard_soon_counts_no_more() -> None:
+    found = known(row(1, 5.0), seen_at=10.0)
+    assert found.round(300, 10.0).pages == 1
+    assert found.round(300, 10.0 + SIGHT_SECONDS).pages == 0
+
+
+def test_an_order_seen_before_the_clock_was_set_back_counts_no_more() -> None:
+    assert known(row(1, 5.0), seen_at=10_000.0).round(300, 10.0).pages == 0
+
+
+def test_a_page_that_comes_late_does_not_bring_back_an_order_that_has_ended() -> None:
+    found = known(row(1, 5.0), seen_at=10.0)
+    found.learn("1", 0.0, row(1, 5.0, "FULFILLED"), 20.0)
+    found.take_in([row(1, 5.0)], 25.0)
+    assert found.round(300, 26.0).pages == 0
+    found = known(row(1, 5.0), seen_at=10.0)
+    found.take_in([row(1, 5.0, "REFUNDED")], 8.0)
+    assert found.round(300, 10.0).pages == 1
+
+
+def test_that_an_order_must_be_asked_alone_is_forgotten_with_it() -> None:
+    found = Known(unsettled={"1", "2"})
+    found.learn("1", 0.0, row(1, 5.0, "FULFILLED"), 10.0)
+    found.learn("2", 0.0, row(2, 5.0), 10.0)
+    assert found.unsettled == {"2"}
+    for number in range(10, REMEMBERED + 10):
+        found.learn(str(number), 0.0, row(number, 5.0), 10.0)
+    assert found.unsettled == set()
+
+
+def test_a_page_around_an_order_whose_time_is_doubtful_covers_all_of_it() -> None:
+    doubtful = Made(986.5, 997.5)
+    span = best_span([doubtful, *(Made(at, at) for at in range(958, 987))], [], 31.0, around=doubtful)
+    assert span.covers(doubtful)
 
 
 def test_when_an_order_was_made_is_known_from_a_page_as_well() -> None:
@@ -91,31 +127,54 @@ def test_a_row_is_kept_for_the_next_check_until_that_is_answered_or_too_late() -
 
 
 async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
-    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=100.0)
+    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
     waves = Waves(found, PACE)
     waves.measure(Span(0, 300), [row(number, number / 5) for number in range(LARGEST_PAGE)], now=1_000.0)
     wave = waves.choose([waits(9, 720.0), *(waits(number, 990.0) for number in range(5))], 1_000.0, trusted=True)
     assert ([each.topup_id for each in wave.alone], len(wave.together), wave.turns) == (["9"], 5, 2)
 
 
+async def test_one_that_must_be_asked_alone_is_not_passed_over_for_those_far_from_the_others() -> None:
+    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
+    waves = Waves(found, PACE)
+    waves.measure(Span(0, 300), [row(number, number / 5) for number in range(LARGEST_PAGE)], now=1_000.0)
+    far, young = waits(9, 720.0), [waits(number, 990.0) for number in range(5)]
+    refunded = waits(8, 990.0, alone=True)
+    refunded.since -= 1
+    wave = waves.choose([far, *young, refunded], 1_000.0, trusted=True)
+    assert list(wave.alone) == [refunded]
+
+
+async def test_an_order_that_another_worker_has_just_told_is_not_the_next() -> None:
+    waves = Waves(Known(), PACE)
+    told = waits(1, 900.0)
+    told.seen_at = 999.0
+    assert waves.heard_at(told) == 999.0
+
+
+async def test_no_round_is_thought_to_take_longer_than_a_minute() -> None:
+    found = known(*(row(number, number * 1_000.0) for number in range(100)), seen_at=980.0)
+    assert Waves(found, PACE).round_seconds(1_000.0) == ROUND_SECONDS_MAX
+
+
 async def test_a_page_is_worth_it_for_one_where_so_many_others_are_on_it() -> None:
     rows = [row(number, 900.0 + number) for number in range(MANY_OTHERS)]
-    waves = Waves(known(*rows, seen_at=100.0), PACE)
+    waves = Waves(known(*rows, seen_at=980.0), PACE)
     assert len(waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).together) == 1
-    waves = Waves(known(*rows[1:], seen_at=100.0), PACE)
+    waves = Waves(known(*rows[1:], seen_at=980.0), PACE)
     assert waves.choose([waits(1, 900.0)], 1_000.0, trusted=True).span is None
 
 
 async def test_in_a_crowd_old_orders_are_on_pages_too() -> None:
     old = [waits(number, 600.0 + number) for number in range(3)]
-    few = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD - 1)), seen_at=100.0), PACE)
+    few = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD - 1)), seen_at=980.0), PACE)
     assert few.choose(old, 1_000.0, trusted=True).span is None
-    many = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD)), seen_at=100.0), PACE)
+    many = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD)), seen_at=980.0), PACE)
     assert len(many.choose(old, 1_000.0, trusted=True).together) == 3
 
 
 async def test_what_a_full_page_says_of_how_much_it_holds_counts_for_a_minute() -> None:
-    waves = Waves(known(*(row(number, 100.0 * number) for number in range(3)), seen_at=100.0), PACE)
+    waves = Waves(known(*(row(number, 100.0 * number) for number in range(3)), seen_at=980.0), PACE)
     dense = [row(number, number / 10) for number in range(LARGEST_PAGE)]
     waves.measure(Span(0, 300), dense, now=1_000.0)
     three = [waits(number, 900.0) for number in range(3)]
@@ -148,7 +207,7 @@ async def test_an_order_that_comes_a_moment_after_its_page_is_answered_by_it(sho
     client = await shop.known()
     ids = crowded(shop, client, 450, ago=1.0)
     await checks_of(client)._turns.put_off(4.0)
-    before = datetime.fromtimestamp(shop.clock.now() - 2, UTC)
+    before = datetime.fromtimestamp(shop.clock.now() - 5, UTC)
     record = await client.check_id(ids[0], sent_at=shop.sent[ids[0]], seen_at=before)
     assert record.id == ids[0]
     assert not shop.provider.requests
@@ -172,6 +231,17 @@ async def test_a_page_that_came_too_soon_gives_no_money_back_either(shop: Shop, 
     assert all(isinstance(result, RateLimited) for result in results)
 
 
+async def test_nor_does_one_that_comes_while_an_order_waits(shop: Shop) -> None:
+    client = await shop.known()
+    refunded = shop.make(1, status="REFUNDED")
+    await checks_of(client)._turns.put_off(8.0)
+    check = asyncio.create_task(shop.check(client, refunded))
+    await until(lambda: refunded in checks_of(client)._waiting)
+    checks_of(client)._known.take_in([TopUpRecord.model_validate(shop.orders[refunded])], shop.clock.now() - 0.1)
+    with pytest.raises(RateLimited):
+        await check
+
+
 async def test_with_many_under_way_a_check_is_told_at_once_when_its_page_comes(shop: Shop) -> None:
     client = await shop.known()
     ids = crowded(shop, client, 450, ago=20.0)
@@ -182,3 +252,23 @@ async def test_with_many_under_way_a_check_is_told_at_once_when_its_page_comes(s
     assert len(told) > 200
     assert max(told) > 10
     assert shop.clock.seconds - before < 10
+
+
+async def test_those_who_must_be_asked_alone_are_told_to_come_one_after_the_other(shop: Shop) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 5, ago=1.0, status="REFUNDED")
+    await checks_of(client)._turns.put_off(8.0)
+    results = await asyncio.gather(*(shop.check(client, each) for each in ids), return_exceptions=True)
+    told = sorted(result.retry_after or 0.0 for result in results if isinstance(result, RateLimited))
+    turns = [round((later - earlier) / checks_of(client)._turns.pace) for earlier, later in pairwise(told)]
+    assert turns == [2, 2, 2, 2]
+
+
+async def test_an_order_made_in_the_year_one_stops_nobody(shop: Shop) -> None:
+    client = await shop.known()
+    ids = shop.crowd(4)
+    for each in ids:
+        shop.orders[each]["created_at"] = "0001-01-01T00:00:00Z"
+    for _ in range(2):
+        assert [record.id for record in await shop.check_all(client, ids)] == ids
+        shop.clock.seconds += 30

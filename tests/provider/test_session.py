@@ -89,6 +89,15 @@ async def test_a_process_that_still_tries_the_key_makes_the_others_wait(
     assert provider.requests == []
 
 
+async def test_a_folder_that_cannot_be_written_sends_nothing_and_says_so(
+    kit: Kit, provider: Provider, order: dict[str, Any]
+) -> None:
+    SharedState(kit.folder, fingerprint(kit.key)).proof_lock_file.mkdir(parents=True)
+    with pytest.raises(RateLimited, match="TOPUPS_STATE_DIR"):
+        await kit.client().send(**order)
+    assert provider.requests == []
+
+
 async def test_trouble_with_the_files_does_not_hide_an_accepted_order(
     kit: Kit, provider: Provider, order: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
