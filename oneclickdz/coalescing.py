@@ -168,6 +168,8 @@ class Checks:
         except OneClickDZError as error:
             await self._no_page(those, error)
             return
+        if (behind := self._known.behind(page.items, asked_at)) >= FEW:
+            self._distrust(f"a page of the list is behind what {behind} orders were told")
         self._waves.measure(span, page.items, asked_at)
         self._wait_on(those)
         self._settle(page.items, asked_at)

@@ -19,8 +19,19 @@ OLD_SECONDS = 300.0
 KEPT_SECONDS = 15.0
 # Who wasn't seen for so long is no longer thought to be under way: another worker may have heard of the end.
 SIGHT_SECONDS, CLOCK_STEP_SECONDS = 120.0, 5.0
+# A list may be a moment behind an order's own record.
+LAG_SECONDS = 5.0
 UNDER_WAY = ("PENDING", "HANDLING")
 SKEWS, SKEW_MARGIN_SECONDS, REMEMBERED = 20, 3.0, 20_000
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An order's last answer and when it came; `made`: if that was told; `rank`: how far it was, -1 for unknown."""
+
+    made: float | None = None
+    rank: int = -1
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Known:
     `unsettled` are those that a page didn't settle: their next answer is one of their own.
     """
 
-    orders: OrderedDict[str, tuple[float | None, int]] = field(default_factory=OrderedDict)
+    orders: OrderedDict[str, Heard] = field(default_factory=OrderedDict)
     skews: deque[float] = field(default_factory=lambda: deque(maxlen=SKEWS))
     rows: dict[str, tuple[TopUpRecord, float]] = field(default_factory=dict)
     sights: dict[str, Sight] = field(default_factory=dict)
@@ -58,7 +69,7 @@ class Known:
 
     def made(self, topup_id: str, sent_at: float) -> Made | None:
         """When the provider made the order; None while nobody can tell."""
-        at = self.orders.get(topup_id, (None, 0))[0]
+        at = self._heard(topup_id).made
         if at is None and topup_id in self.sights:
             at = self.sights[topup_id].made
         if at is not None:
@@ -71,11 +82,19 @@ class Known:
 
     def is_sure(self, topup_id: str) -> bool:
         """Whether the order's own record told when it was made: then it must be on a page about that time."""
-        return self.orders.get(topup_id, (None, 0))[0] is not None
+        return self._heard(topup_id).made is not None
 
     def rank(self, topup_id: str) -> int:
         """How far the order was when it was last seen."""
-        return self.orders.get(topup_id, (None, -1))[1]
+        return self._heard(topup_id).rank
+
+    def behind(self, rows: Sequence[TopUpRecord], asked_at: float) -> int:
+        """How many rows of a page are behind what was heard before it was asked for."""
+        heard = [(row, self._heard(row.id or "")) for row in rows if row.status in UNDER_WAY]
+        return sum(rank(row.status) < known.rank and known.at < asked_at - LAG_SECONDS for row, known in heard)
+
+    def _heard(self, topup_id: str) -> Heard:
+        return self.orders.get(topup_id, Heard())
 
     def seen_at(self, topup_id: str) -> float:
         """When it was last seen under way; 0 for never, or long ago."""
@@ -85,7 +104,7 @@ class Known:
     def learn(self, topup_id: str, sent_at: float, record: TopUpRecord, now: float) -> None:
         """Remember what an answer says."""
         at = record.created_at.timestamp() if record.created_at else None
-        self.orders[topup_id] = at, rank(record.status)
+        self.orders[topup_id] = Heard(at, rank(record.status), now)
         self.orders.move_to_end(topup_id)
         if len(self.orders) > REMEMBERED:
             self.unsettled.discard(self.orders.popitem(last=False)[0])

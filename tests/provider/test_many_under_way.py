@@ -10,28 +10,11 @@ import pytest
 
 from oneclickdz import OneClickDZ, RateLimited, TopUpRecord
 from oneclickdz.coalescing import Checks
-from oneclickdz.known import KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known, Round
-from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span, pages_for
-from oneclickdz.waves import CROWD, FULL_SECONDS, MANY_OTHERS, ROUND_SECONDS_MAX, Waiting, Waves
+from oneclickdz.known import LAG_SECONDS
 from tests.provider.shop import Shop
 from tests.provider.stand_in import until
 
-PACE = 2.0
-
-
-def row(number: int, at: float, status: str = "HANDLING") -> TopUpRecord:
-    return TopUpRecord(id=str(number), status=status, created_at=datetime.fromtimestamp(at, UTC))
-
-
-def known(*rows: TopUpRecord, seen_at: float = 0.0) -> Known:
-    found = Known()
-    found.take_in(rows, seen_at)
-    return found
-
-
-def waits(number: int, sent_at: float, *, alone: bool = False) -> Waiting:
-    answer = asyncio.get_event_loop_policy().get_event_loop().create_future()
-    return Waiting(str(number), sent_at, seen_at=0.0, since=1_000.0, answer=answer, alone=alone)
+DELIVERED = TopUpRecord(id="id", status="FULFILLED")
 
 
 def checks_of(client: OneClickDZ) -> Checks:
@@ -47,150 +30,24 @@ def crowded(shop: Shop, client: OneClickDZ, count: int, *, ago: float, status: s
     return ids
 
 
-def test_so_many_pages_as_it_takes_to_hold_them_all() -> None:
-    assert pages_for([], 60) == 0
-    assert pages_for([0, 30, 58], 60) == 1
-    assert pages_for([0, 58.5, 300], 60) == 3
+async def test_a_list_that_shows_orders_under_way_long_after_they_were_delivered_is_not_trusted(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await shop.known()
+    ids = shop.crowd(10)
+    for each in ids[:3]:
+        checks_of(client)._known.learn(each, 0.0, DELIVERED, shop.clock.now() - LAG_SECONDS - 1)
+    await shop.check_all(client, ids[3:])
+    assert "one by one" in caplog.text
 
 
-def test_who_was_not_seen_the_longest_is_on_the_first_page_of_a_round() -> None:
-    coming = Round(pages=3, seen=[10, 11, 20, 21, 30, 31])
-    assert [coming.pages_before(at) for at in (0, 10, 20, 31, 99)] == [0, 0, 0, 2, 2]
-    assert Round(pages=0, seen=[]).pages_before(5) == 0
-
-
-def test_a_page_can_be_asked_for_around_one_order_even_where_others_are_more() -> None:
-    wanted = [Made(at, at) for at in (0, 100, 101, 102)]
-    span = best_span(wanted, [], 50, around=wanted[0])
-    assert span == Span(-MARGIN_SECONDS, MARGIN_SECONDS)
-
-
-def test_of_two_spans_with_as_many_who_ask_the_one_with_more_others_is_taken() -> None:
-    span = best_span([Made(0, 0), Made(100, 100)], [101, 102], 50)
-    assert span == Span(100 - MARGIN_SECONDS, 102 + MARGIN_SECONDS)
-
-
-def test_an_order_is_under_way_until_a_page_shows_its_end() -> None:
-    found = known(row(1, 5.0), row(2, 6.0), row(3, 7.0, "REFUNDED"), seen_at=10.0)
-    assert sorted(found.under_way(10.0)) == [5.0, 6.0]
-    assert found.under_way(9.0) == []
-    found.take_in([row(1, 5.0, "FULFILLED")], 20.0)
-    assert found.under_way(20.0) == [6.0]
-
-
-def test_an_order_whose_end_another_worker_heard_soon_counts_no_more() -> None:
-    found = known(row(1, 5.0), seen_at=10.0)
-    assert found.round(300, 10.0).pages == 1
-    assert found.round(300, 10.0 + SIGHT_SECONDS).pages == 0
-
-
-def test_an_order_seen_before_the_clock_was_set_back_counts_no_more() -> None:
-    assert known(row(1, 5.0), seen_at=10_000.0).round(300, 10.0).pages == 0
-
-
-def test_a_page_that_comes_late_does_not_bring_back_an_order_that_has_ended() -> None:
-    found = known(row(1, 5.0), seen_at=10.0)
-    found.learn("1", 0.0, row(1, 5.0, "FULFILLED"), 20.0)
-    found.take_in([row(1, 5.0)], 25.0)
-    assert found.round(300, 26.0).pages == 0
-    found = known(row(1, 5.0), seen_at=10.0)
-    found.take_in([row(1, 5.0, "REFUNDED")], 8.0)
-    assert found.round(300, 10.0).pages == 1
-
-
-def test_that_an_order_must_be_asked_alone_is_forgotten_with_it() -> None:
-    found = Known(unsettled={"1", "2"})
-    found.learn("1", 0.0, row(1, 5.0, "FULFILLED"), 10.0)
-    found.learn("2", 0.0, row(2, 5.0), 10.0)
-    assert found.unsettled == {"2"}
-    for number in range(10, REMEMBERED + 10):
-        found.learn(str(number), 0.0, row(number, 5.0), 10.0)
-    assert found.unsettled == set()
-
-
-def test_a_page_around_an_order_whose_time_is_doubtful_covers_all_of_it() -> None:
-    doubtful = Made(986.5, 997.5)
-    span = best_span([doubtful, *(Made(at, at) for at in range(958, 987))], [], 31.0, around=doubtful)
-    assert span.covers(doubtful)
-
-
-def test_when_an_order_was_made_is_known_from_a_page_as_well() -> None:
-    assert known(row(1, 5.0)).made("1", sent_at=0.0) == Made(5.0, 5.0)
-
-
-def test_a_row_is_kept_for_the_next_check_until_that_is_answered_or_too_late() -> None:
-    found = known(row(1, 5.0), row(2, 6.0), seen_at=10.0)
-    assert found.row("1", 12.0) == (row(1, 5.0), 10.0)
-    found.learn("1", 0.0, row(1, 5.0), 12.0)
-    assert found.row("1", 12.0) == (None, 0.0)
-    assert found.row("2", 10.0 + KEPT_SECONDS) == (None, 0.0)
-
-
-async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
-    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
-    waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), [row(number, number / 5) for number in range(LARGEST_PAGE)], now=1_000.0)
-    wave = waves.choose([waits(9, 720.0), *(waits(number, 990.0) for number in range(5))], 1_000.0, trusted=True)
-    assert ([each.topup_id for each in wave.alone], len(wave.together), wave.turns) == (["9"], 5, 2)
-
-
-async def test_one_that_must_be_asked_alone_is_not_passed_over_for_those_far_from_the_others() -> None:
-    found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
-    waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), [row(number, number / 5) for number in range(LARGEST_PAGE)], now=1_000.0)
-    far, young = waits(9, 720.0), [waits(number, 990.0) for number in range(5)]
-    refunded = waits(8, 990.0, alone=True)
-    refunded.since -= 1
-    wave = waves.choose([far, *young, refunded], 1_000.0, trusted=True)
-    assert list(wave.alone) == [refunded]
-
-
-async def test_an_order_that_another_worker_has_just_told_is_not_the_next() -> None:
-    waves = Waves(Known(), PACE)
-    told = waits(1, 900.0)
-    told.seen_at = 999.0
-    assert waves.heard_at(told) == 999.0
-
-
-async def test_no_round_is_thought_to_take_longer_than_a_minute() -> None:
-    found = known(*(row(number, number * 1_000.0) for number in range(100)), seen_at=980.0)
-    assert Waves(found, PACE).round_seconds(1_000.0) == ROUND_SECONDS_MAX
-
-
-async def test_a_page_is_worth_it_for_one_where_so_many_others_are_on_it() -> None:
-    rows = [row(number, 900.0 + number) for number in range(MANY_OTHERS)]
-    waves = Waves(known(*rows, seen_at=980.0), PACE)
-    assert len(waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).together) == 1
-    waves = Waves(known(*rows[1:], seen_at=980.0), PACE)
-    assert waves.choose([waits(1, 900.0)], 1_000.0, trusted=True).span is None
-
-
-async def test_in_a_crowd_old_orders_are_on_pages_too() -> None:
-    old = [waits(number, 600.0 + number) for number in range(3)]
-    few = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD - 1)), seen_at=980.0), PACE)
-    assert few.choose(old, 1_000.0, trusted=True).span is None
-    many = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD)), seen_at=980.0), PACE)
-    assert len(many.choose(old, 1_000.0, trusted=True).together) == 3
-
-
-async def test_what_a_full_page_says_of_how_much_it_holds_counts_for_a_minute() -> None:
-    waves = Waves(known(*(row(number, 100.0 * number) for number in range(3)), seen_at=980.0), PACE)
-    dense = [row(number, number / 10) for number in range(LARGEST_PAGE)]
-    waves.measure(Span(0, 300), dense, now=1_000.0)
-    three = [waits(number, 900.0) for number in range(3)]
-    assert waves.choose(three, 1_001.0, trusted=True).span is None
-    for later in range(6):
-        wave = waves.choose(three, 1_001.0 + FULL_SECONDS + later, trusted=True)
-    assert wave.span is not None
-
-
-async def test_a_doubtful_time_does_not_keep_an_order_off_a_page_that_holds_few_seconds() -> None:
-    found = Known()
-    found.learn("0", 0.0, row(0, 7.0, "FULFILLED"), 900.0)
-    waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), [row(number, number / 16) for number in range(LARGEST_PAGE)], now=900.0)
-    wave = waves.choose([waits(number, 950.0) for number in range(1, 4)], 1_000.0, trusted=True)
-    assert len(wave.together) == 3
+async def test_a_list_that_is_a_moment_behind_is_no_liar(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    client = await shop.known()
+    ids = shop.crowd(10)
+    for each in ids[:3]:
+        checks_of(client)._known.learn(each, 0.0, DELIVERED, shop.clock.now() - 1)
+    await shop.check_all(client, ids[3:])
+    assert "one by one" not in caplog.text
 
 
 async def test_the_time_of_a_round_grows_with_the_orders_under_way(shop: Shop) -> None:
