@@ -48,7 +48,7 @@ chaos: setup ## Break everything once, on purpose, and let the provider's ledger
 chaos-long: setup ## The same for two hours: 12 seeds, 7,000 orders, 1,000 kills (CHAOS_ARGS="--seeds 30")
 	@$(BIN)/python -m tests.chaos long --first-seed $(SEED) $(CHAOS_ARGS)
 
-bench: setup ## Measure against controls of the same run; about half an hour on a quiet machine (BENCH="engine replay")
+bench: setup ## Measure against controls of the same run; about an hour on a quiet machine (BENCH="engine replay")
 	@UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --group bench --python $(PYTHON)
 	@$(BIN)/python -m benchmarks $(BENCH) $(BENCH_ARGS)
 
