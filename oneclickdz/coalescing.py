@@ -101,8 +101,8 @@ class Checks:
                 await self._play(self._wave())
 
     def _turn_away_late(self, wait: float) -> None:
-        now, coming = self._turns.now(), self._waves.round(self._turns.now())
-        alone = 0
+        now = self._turns.now()
+        coming, alone = self._waves.round(now), 0
         # Those made at about the same time come back together: one page will hold them.
         for place, each in enumerate(sorted(self._waiting.values(), key=lambda each: each.sent_at)):
             pages = max(place // LARGEST_PAGE, coming.pages_before(self._waves.heard_at(each)))

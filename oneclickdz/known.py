@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oneclickdz.models import TopUpRecord
-from oneclickdz.pages import CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, pages_for, rank
+from oneclickdz.pages import BELIEVED, CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, pages_for, rank
 
-# The provider ends most orders in half a minute.
-OLD_SECONDS = 300.0
 # A row that was on a page is kept for the check that is due next.
 KEPT_SECONDS = 15.0
 # Who wasn't seen for so long is no longer thought to be under way: another worker may have heard of the end.
 SIGHT_SECONDS, CLOCK_STEP_SECONDS = 120.0, 5.0
 # A list may be a moment behind an order's own record.
 LAG_SECONDS = 5.0
-UNDER_WAY = ("PENDING", "HANDLING")
+UNDER_WAY = BELIEVED[:-1]
 SKEWS, SKEW_MARGIN_SECONDS, REMEMBERED = 20, 3.0, 20_000
 
 

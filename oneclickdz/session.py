@@ -32,7 +32,7 @@ from oneclickdz.models import Account, SendAccepted, TopUpPage, TopUpRecord
 from oneclickdz.observer import Watched
 from oneclickdz.pages import LARGEST_PAGE, Span
 from oneclickdz.state import SharedState
-from oneclickdz.stores import Store
+from oneclickdz.stores import Store, folder_trouble
 from oneclickdz.tokens import fingerprint
 from oneclickdz.turns import Turns
 from oneclickdz.verdicts import accepted, credentials, read_failure, record, transport_failure, unfit
@@ -187,10 +187,7 @@ class Session:
                 "Another process of this host is still trying the access token. Try again in a few seconds."
             ) from None
         except OSError as problem:
-            raise RateLimited(
-                f"The folder of TOPUPS_STATE_DIR can't be used ({type(problem).__name__}), so nothing is sent. "
-                "Check that it is writable and has space."
-            ) from None
+            raise RateLimited(folder_trouble(self._state.proof_lock_file.parent, problem)) from None
         try:
             due = await asyncio.to_thread(self._guard.look)
             if known is None or due:

@@ -111,7 +111,12 @@ class FileStore:
                 self._folder.mkdir(parents=True, exist_ok=True)
             yield
         except (OSError, Timeout) as problem:
-            raise StoreTrouble(
-                f"The shared state in {self._folder} can't be used ({type(problem).__name__}), so nothing is sent. "
-                "Check that TOPUPS_STATE_DIR is writable and has space."
-            ) from None
+            raise StoreTrouble(folder_trouble(self._folder, problem)) from None
+
+
+def folder_trouble(folder: Path, problem: Exception) -> str:
+    """The sentence for people on a folder of books that can't be used."""
+    return (
+        f"The shared state in {folder} can't be used ({type(problem).__name__}), so nothing is sent. "
+        "Check that TOPUPS_STATE_DIR is writable and has space."
+    )

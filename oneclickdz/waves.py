@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oneclickdz.errors import OneClickDZError
-from oneclickdz.known import OLD_SECONDS, SKEW_MARGIN_SECONDS, Known, Round
+from oneclickdz.known import SKEW_MARGIN_SECONDS, Known, Round
 from oneclickdz.models import TopUpRecord
 from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Made, Span, best_span, longest_from
 
@@ -15,6 +15,8 @@ from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Made, Span,
 FEW = 3
 # Where so many others are on it, a page is worth it for one: it is kept for them, who ask soon.
 MANY_OTHERS = 20
+# The provider ends most orders in half a minute.
+OLD_SECONDS = 300.0
 # An old order is asked for by itself, so that a list which lags behind for ever harms nobody; unless there are so many
 # of them, or so many under way, that the budget would not do.
 FEW_OLD, CROWD = 10, 200

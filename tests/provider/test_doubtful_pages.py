@@ -10,11 +10,10 @@ import pytest
 
 from oneclickdz import NotFound, RateLimited, SaysNothing
 from oneclickdz.coalescing import DISTRUST_SECONDS
-from oneclickdz.known import OLD_SECONDS
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.state import TurnState
 from oneclickdz.turns import Page, Turns
-from oneclickdz.waves import FEW_OLD, IN_DISTRUST
+from oneclickdz.waves import FEW_OLD, IN_DISTRUST, OLD_SECONDS
 from tests.provider.shop import LIST, Shop
 from tests.provider.stand_in import error, ok
 

@@ -32,7 +32,7 @@ def known(*rows: TopUpRecord, seen_at: float = 0.0) -> Known:
 
 
 def waits(number: int, sent_at: float, *, alone: bool = False) -> Waiting:
-    answer = asyncio.get_event_loop_policy().get_event_loop().create_future()
+    answer = asyncio.get_running_loop().create_future()
     return Waiting(str(number), sent_at, seen_at=0.0, since=1_000.0, answer=answer, alone=alone)
 
 
