@@ -10,7 +10,7 @@ from benchmarks.closed_loop import ClosedLoop
 from benchmarks.ledger import Span
 from starter.demo.stage import Stage, run_worker
 from starter.local import DevServer, temporal_program
-from starter.processes import NotReady, Process
+from starter.processes import NotReady, Process, end_of
 from topups import TopUps
 from topups.settings import ClientSettings
 
@@ -55,5 +55,5 @@ async def measured(loop: ClosedLoop, warm_up: float, window: float, processes: l
     await loop.run_for(window)
     for process in processes:
         if not process.running:
-            raise NotReady(f"{process.name} ended in the middle\n{process.output[-2_000:]}")
+            raise NotReady(f"{process.name} ended in the middle\n{end_of(process.output)}")
     return Span(since, time.time())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 READY_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 0.02
+LINES, LINE_CHARACTERS = 30, 400
 # Below every system's range for outgoing connections: a client that redials a dead server on a port of that range
 # can end up connected to itself, and the server then never gets its port back.
 PORTS = range(20_000, 30_000)
@@ -148,11 +149,16 @@ class Process:
         if not late and (self.running or not must_live):
             return
         state = "is not there yet" if self.running else f"ended ({self._popen and self._popen.returncode})"
-        raise NotReady(f"{self.name}: waited for {what}, but it {state}\n{self.output[-2_000:]}")
+        raise NotReady(f"{self.name}: waited for {what}, but it {state}\n{end_of(self.output)}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._popen is not None and self._popen.poll() is None:
             self._popen.send_signal(number)
+
+
+def end_of(output: str) -> str:
+    """The last lines of a log, shortened where a stack trace makes them long: what went wrong stands before it."""
+    return "\n".join(line[:LINE_CHARACTERS] for line in output.splitlines()[-LINES:])
 
 
 def is_open(port: int) -> bool:

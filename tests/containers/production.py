@@ -28,6 +28,7 @@ STORES = ("temporal", "visibility")
 USER = PASSWORD = "temporal"
 DATABASE_HOST = "postgresql"
 START_SECONDS = 120.0
+RESTARTS = 10
 RETENTION_SECONDS = 7 * 86_400
 # A database's schema is made once and copied for each server.
 BLANK = "blank"
@@ -88,7 +89,8 @@ def database() -> Iterator[Database]:
 def _postgres(network: Network) -> PostgresContainer:
     image = f"postgres:{VERSIONS['POSTGRES_VERSION']}"
     container = PostgresContainer(image, username=USER, password=PASSWORD, dbname="postgres", driver=None)
-    container.with_command(["-c", "max_connections=500"])
+    # A Temporal server opens 45, and one that was killed gives them back late.
+    container.with_command(["-c", "max_connections=1000"])
     return container.with_network(network).with_network_aliases(DATABASE_HOST)
 
 
@@ -109,12 +111,12 @@ class ContainerProcess(Process):
 
     @property
     def running(self) -> bool:
-        """Whether it lives now."""
+        """Whether it lives now, or is about to live again because it ended by itself."""
         if not self._was_started:
             return False
         wrapped = self._container.get_wrapped_container()
         wrapped.reload()
-        return bool(wrapped.status == "running")
+        return wrapped.status in ("running", "restarting")
 
     @property
     def output(self) -> str:
@@ -186,6 +188,8 @@ class ProductionServer(DevServer):
         container = DockerContainer(f"temporalio/server:{VERSIONS['TEMPORAL_VERSION']}")
         container.with_network(self._database.network).with_bind_ports(7233, self.port)
         container.with_volume_mapping(str(config), "/etc/temporal/dynamic.yaml")
+        # A server that finds no database ends, and is started again as docker-compose.yml does it; a kill stays a kill.
+        container.with_kwargs(restart_policy={"Name": "on-failure", "MaximumRetryCount": RESTARTS})
         return container.with_envs(
             DB="postgres12",
             DB_PORT="5432",

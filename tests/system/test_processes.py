@@ -41,6 +41,14 @@ async def test_a_process_that_ends_before_it_is_ready_says_so_with_its_log(tmp_p
         await process.wait_for_line("ready")
 
 
+async def test_a_long_stack_trace_does_not_hide_what_went_wrong(tmp_path: Path) -> None:
+    program = "raise SystemExit('no such thing ' + 'frame ' * 10_000)"
+    process = Process("bad", [sys.executable, "-c", program], log=tmp_path / "log")
+    process.start()
+    with pytest.raises(NotReady, match="no such thing"):
+        await process.wait_for_line("ready")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children of a killed parent")
 async def test_a_child_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> None:
     port = free_port()
