@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 # The same seed plans the same orders and faults.
 SEED ?= 1
 # Held at 100 % line and branch coverage.
-MONEY := oneclickdz/*,topups/lifecycle.py,topups/records.py,topups/people.py,topups/resending.py,topups/kept_back.py,topups/order.py,topups/policy.py,topups/books/differences.py,topups/books/reconciliation.py,topups/books/movements.py,topups/books/auditing.py
+MONEY := oneclickdz/*,topups/lifecycle.py,topups/records.py,topups/people.py,topups/looking_up.py,topups/resending.py,topups/kept_back.py,topups/order.py,topups/policy.py,topups/books/differences.py,topups/books/reconciliation.py,topups/books/movements.py,topups/books/auditing.py
 
 .PHONY: help setup demo test check chaos chaos-long bench up down logs worker format clean
 .DEFAULT_GOAL := help

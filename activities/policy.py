@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from topups.policy import Policy
+from topups.policy import Policy, PolicyRead
 
 
 class PolicyActivities:
@@ -12,6 +12,6 @@ class PolicyActivities:
         self._policy = policy
 
     @activity.defn
-    async def read_policy(self) -> Policy:
-        """Return the policy for a new order."""
-        return self._policy
+    async def read_policy(self) -> PolicyRead:
+        """Return the policy for a new order, and the release of this code, which the order keeps as well."""
+        return PolicyRead.now(self._policy)

@@ -9,7 +9,8 @@ A workflow task is three events (scheduled, started, completed). What wakes a wo
 * an update: accepted, completed and a task, 5; a timer that it makes needless: started and cancelled, 2.
 
 Ours adds, each by a name of its own: `lists`, an upsert of search attributes for each change that a list shows;
-`versions`, a marker and an upsert for each `workflow.patched`; `deliver_by`, the timer after which nothing is sent.
+`versions`, a marker and an upsert for each `workflow.patched` (none since releases stand in the policy's marker);
+`deliver_by`, the timer after which nothing is sent.
 """
 
 from collections.abc import Sequence

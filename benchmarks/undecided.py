@@ -24,12 +24,10 @@ class Undecided:
     @workflow.run
     async def run(self, given: TopUpInput) -> str:
         """Issue them."""
-        workflow.patched("own-times")
+        read = await workflow.execute_local_activity_method(PolicyActivities.read_policy, start_to_close_timeout=LIMIT)
+        policy = read.policy
         # As the order's `deliver_by` does, it never fires in time.
         self._passing = asyncio.create_task(workflow.sleep(1_800))
-        policy = await workflow.execute_local_activity_method(
-            PolicyActivities.read_policy, start_to_close_timeout=LIMIT
-        )
         at = workflow.now()
         ask = Ask.about(accepted(given.request, given.environment, policy, accepted_at=at, now=at))
         await self._does(ProviderActivities.prepare, ask)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from topups import people, records
 from topups.kept_back import hold_wait, in_its_round, is_own_time, kept_back, spread
+from topups.looking_up import in_a_moment, look_again, looks_early, took_its_rung
 from topups.models import HoldReason, Phase
 from topups.observations import (
     Accepted,
@@ -27,7 +28,7 @@ from topups.observations import (
 )
 from topups.order import Order, Refusal
 from topups.policy import EXPIRY_GRACE_SECONDS, LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
-from topups.resending import may_resend, resend_is_open
+from topups.resending import may_resend
 
 Request = Literal["prepare", "send", "look_up", "check"]
 Action = Request | Literal["expire"]
@@ -108,6 +109,8 @@ def _unasked(order: Order, seen: Observation) -> bool:
     """No request's end was seen: the gap to the next one counts from the beginning."""
     if isinstance(seen, Held):
         return order.own_times and order.send_open and not seen.left
+    if isinstance(seen, InDoubt):
+        return seen.lost and looks_early(order)
     if not isinstance(seen, NoAnswer):
         return False
     return seen.lost or (order.own_times and order.topup_id is not None and not seen.asked)
@@ -128,7 +131,7 @@ def _observe(order: Order, seen: Observation, now: datetime, chance: float) -> O
         case Duplicate():
             return _duplicate(order, now)
         case InDoubt():
-            return _confirm(order.but(send_open=False), seen.why, now)
+            return _in_doubt(order.but(send_open=False), seen, now)
         case Found():
             return _found(order, seen, now, chance)
         case Missed():
@@ -192,7 +195,8 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
     if order.topup_id is None:
         if not seen.asked:
             return kept_back(order, now, chance, seen.retry_after)
-        return _look_again(order.but(lookups=order.lookups + 1, unanswered=order.unanswered + 1), now)
+        rung = took_its_rung(order)
+        return look_again(order.but(lookups=order.lookups + rung, unanswered=order.unanswered + 1), now)
     if not seen.asked and (order.own_times or order.phase is Phase.UNKNOWN_ERROR):
         return kept_back(order, now, chance, seen.retry_after)
     order = order.but(polls=order.polls + seen.asked)
@@ -204,16 +208,21 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
 def _ask_anew(order: Order, now: datetime) -> Order:
     """The request died with its worker, and the time-out that told so was longer than the gap between two."""
     order = order.but(unanswered=order.unanswered + 1)
-    # A moment later, not now: whether there is a timer before the next request may not hang on the clock.
-    return order.due(now if order.last_request_at is None else now + timedelta(milliseconds=1))
+    return order.due(now) if order.last_request_at is None else in_a_moment(order, now)
 
 
 def _missed(order: Order, seen: Missed, now: datetime) -> Order:
     order = order.but(account=order.account or seen.account, last_checked_at=now, missed_at=order.asked_at)
     if order.refusal is not None:
         return _reject(order, order.refusal, now)
-    order = order.but(misses=order.misses + 1, lookups=order.lookups + 1, unanswered=0, review_reason=None)
-    return _look_again(order, now)
+    rung = took_its_rung(order)
+    order = order.but(misses=order.misses + rung, lookups=order.lookups + rung, unanswered=0, review_reason=None)
+    return look_again(order, now)
+
+
+def _in_doubt(order: Order, seen: InDoubt, now: datetime) -> Order:
+    order = _confirm(order, seen.why, now)
+    return in_a_moment(order, now) if seen.lost and looks_early(order) else order
 
 
 def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:
@@ -254,7 +263,7 @@ def _hold(order: Order, held: Held, now: datetime) -> Order:
 def _confirm(order: Order, why: str, now: datetime) -> Order:
     order = order.but(last_send_at=now, misses=0, lookups=0, unanswered=0, hold_reason=None)
     order = order.but(error_message=why).moved(Phase.CONFIRMING, now, f"Looking it up: {why}")
-    return _look_again(order, now)
+    return look_again(order, now)
 
 
 def _confirm_refusal(order: Order, refusal: Refusal, now: datetime) -> Order:
@@ -265,25 +274,6 @@ def _confirm_refusal(order: Order, refusal: Refusal, now: datetime) -> Order:
 def _reject(order: Order, refusal: Refusal, now: datetime) -> Order:
     order = order.but(error_code=refusal.code, error_message=refusal.message)
     return records.finish(order, Phase.REJECTED, now, f"{refusal.code}: {refusal.message}")
-
-
-def _look_again(order: Order, now: datetime) -> Order:
-    """Next look-up: the ladder after the send, then steadily; a resend when the ladder is all misses."""
-    sent_at = order.last_send_at or now
-    wait = order.policy.lookup_wait(order.lookups)
-    if wait is not None:
-        return order.due(max(now, sent_at + timedelta(seconds=wait)))
-    if may_resend(order, now):
-        return order.due(now)
-    if order.refusal is None and not resend_is_open(order, now):
-        order = order.but(review_reason="Nobody knows whether this order was created; it is looked up on and on")
-        return order.due(now + timedelta(seconds=order.policy.slow_poll))
-    if order.refusal is not None:
-        order = order.but(review_reason=f"{order.refusal.code}, but nobody answers whether an earlier run used the ref")
-    ladder = order.policy.lookup_waits
-    # The ladder itself may have fallen into an outage: the slowing down begins after it.
-    late = max(min(order.unanswered - 1, order.lookups - len(ladder)), 0)
-    return order.due(now + timedelta(seconds=min(ladder[-1] * 2.0 ** min(late, 8), order.policy.slow_poll)))
 
 
 def _unanswered(order: Order, now: datetime, chance: float, *, at_least: float = 0.0) -> Order:

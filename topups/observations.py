@@ -80,10 +80,11 @@ class Duplicate(Model):
 
 
 class InDoubt(Model):
-    """The send may have created the order."""
+    """The send may have created the order. `lost`: its worker died with it, which took longer to tell than any gap."""
 
     kind: Literal["in_doubt"] = "in_doubt"
     why: str
+    lost: bool = False
 
 
 class Found(Model):

@@ -81,6 +81,8 @@ class Order(Model):
     hold_reason: HoldReason | None = None
     holds: int = 0
 
+    # of the code that began it; 0 before there were releases
+    release: int = 0
     # whether the times that the key's budget names are taken as they are; orders of before 0.4 have longer waits
     own_times: bool = False
 

@@ -5,7 +5,7 @@ UNKNOWN_ERROR again after 24 h) and from the rules for look-ups and holds in doc
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -26,6 +26,8 @@ LOOKUP_WAITS_MIN, LAST_LOOKUP_MIN_SECONDS, MAX_RESENDS_MAX = 4, 30.0, 5
 EXPIRY_GRACE_SECONDS = 2.0
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
+# Counted up with each change to the commands of an order's workflow; an order keeps the one that it began with.
+RELEASE = 1
 
 
 class Policy(Model):
@@ -80,3 +82,22 @@ class Policy(Model):
         """The next of first-seen + k x 24 h after now."""
         rechecks = self.unknown_rechecks(first_seen, now) + 1
         return first_seen + timedelta(seconds=self.unknown_recheck * rechecks)
+
+
+class PolicyRead(Policy):
+    """What a worker hands an order at its beginning, as it stands in the order's history.
+
+    `release` is that of the worker's code; 0 in histories of before there were releases.
+    """
+
+    release: int = 0
+
+    @classmethod
+    def now(cls, policy: Policy) -> Self:
+        """Return what this code hands out."""
+        return cls(**policy.model_dump(), release=RELEASE)
+
+    @property
+    def policy(self) -> Policy:
+        """The waits alone."""
+        return Policy(**self.model_dump(exclude={"release"}))

@@ -3,7 +3,7 @@
 The loop asks `topups.lifecycle` what comes next and does it; signals and updates change the order and wake the loop.
 There is one actor: only the loop talks to the provider, so no two requests for one order run at once.
 
-Workflow code is forever: a change to the commands it issues goes through `workflow.patched`.
+Workflow code is forever: a change to the commands it issues is made for orders of a new release only (see `releases`).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from topups.order import Order, TopUpInput, accepted
     from topups.policy import Policy
     from topups.start import TASK_TIMEOUT
-    from workflows import story
+    from workflows import releases, story
     from workflows.audit import TopUpAudit
     from workflows.clock import Clock
 
@@ -58,13 +58,8 @@ class TopUp:
             now=workflow.now(),
             reopening=given.reopening,
         )
-        # Asked at the very start: later a run past the last task could get another answer than its replay. The newest
-        # first, and the older ones only where it isn't there: each costs a new order two events.
-        newest = workflow.patched("own-times")
-        self._clock = Clock(self._order.deliver_by, by_timers=newest or workflow.patched("clock-by-timers"))
-        self._late_is_looked_up = self._audits = newest or workflow.patched("late-looks-and-audits")
-        if given.order is None:
-            self._order = self._order.but(own_times=newest)
+        self._ways = releases.at_the_start(given)
+        self._clock = Clock(self._order.deliver_by, by_timers=self._ways.by_timers)
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
@@ -94,7 +89,7 @@ class TopUp:
             # After a step, never before: a run that did nothing would begin the next one for ever.
             if workflow.all_handlers_finished() and (self._order.final or self._history_is_long()):
                 break
-        if self._audits and self._order.resolved_by is not None:
+        if self._ways.audits and self._order.resolved_by is not None:
             await self._open_audit()
 
     async def _open_audit(self) -> None:
@@ -135,10 +130,15 @@ class TopUp:
         return info.get_current_history_length() >= limit or info.is_continue_as_new_suggested()
 
     async def _read_policy(self) -> None:
-        policy = await workflow.execute_local_activity_method(
+        read = await workflow.execute_local_activity_method(
             PolicyActivities.read_policy, start_to_close_timeout=timedelta(seconds=10)
         )
-        self._change(self._order.but(policy=policy))
+        newest = releases.of(read.release)
+        if newest is not None:
+            self._ways = newest
+            self._clock = Clock(self._order.deliver_by, by_timers=True)
+            self._clock.start()
+        self._change(self._order.but(policy=read.policy, release=read.release, own_times=self._ways.own_times))
 
     async def _wait(self, step: lifecycle.Wait) -> None:
         until = step.until
@@ -172,7 +172,7 @@ class TopUp:
 
     async def _expire(self) -> None:
         noticed_at = self._order.deliver_by
-        if self._late_is_looked_up:
+        if self._ways.audits:
             noticed_at = await workflow.execute_local_activity_method(
                 ClockActivities.read_clock, workflow.now(), start_to_close_timeout=timedelta(seconds=10)
             )
@@ -285,7 +285,7 @@ def _refuse(why_not: str | None) -> None:
 
 def _lost(action: lifecycle.Request, error: ActivityError) -> Observation:
     cause = error.cause or error
-    if action == "send":
-        return InDoubt(why=f"the worker was lost in the middle of the send ({type(cause).__name__})")
     lost = not isinstance(cause, ApplicationError)
+    if action == "send":
+        return InDoubt(why=f"the worker was lost in the middle of the send ({type(cause).__name__})", lost=lost)
     return NoAnswer(why=f"the worker was lost while asking ({type(cause).__name__})", lost=lost)

@@ -12,7 +12,7 @@ from tests.activities.fake import ACCOUNT, Desk, FakeClient, ask, catalogue
 from tests.unit.story import new_order
 from topups.models import HoldReason, Resolve
 from topups.observations import Held, OtherAccount, PlanRefused, Prepared
-from topups.policy import Policy
+from topups.policy import RELEASE, Policy
 
 GETMENU = DynamicPlan(code="GETMENU_Djezzy", min_amount=50, max_amount=5_000)
 FIXED = FixedPlan(code="PIXX_500", amount=500)
@@ -143,9 +143,10 @@ async def test_an_old_catalogue_refuses_nobody() -> None:
     assert await shelf.asks(FRESH_FOR_REFUSAL_SECONDS + 1, catalogue()) == 500
 
 
-async def test_the_policy_of_the_worker_is_handed_over_as_it_is(desk: Desk) -> None:
+async def test_the_policy_of_the_worker_is_handed_over_as_it_is_and_the_release_of_its_code(desk: Desk) -> None:
     policy = Policy(poll_min=1)
-    assert await desk.environment().run(PolicyActivities(policy).read_policy) == policy
+    read = await desk.environment().run(PolicyActivities(policy).read_policy)
+    assert (read.policy, read.release) == (policy, RELEASE)
 
 
 def test_an_activity_is_told_what_the_order_says_and_the_amount_that_was_prepared() -> None:

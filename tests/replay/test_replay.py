@@ -1,7 +1,7 @@
 """Orders that were accepted by an older version still go on under this one."""
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.replay import clocks, mutants
 from tests.replay.record import HISTORIES
 from tests.replay.scenarios import ALL, DJEZZY, MOBILIS, NEVER_PAID, OFFERS, REFUNDED, UNKNOWN, WORKING, in_many_runs
 from topups.plugin import TopUpsPlugin
-from workflows import TopUp
+from workflows import TopUp, releases
 from workflows.runner import UpToTheLastTask
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
@@ -84,6 +84,41 @@ async def test_a_workflow_that_does_something_else_fails_to_replay(mutant: type[
     for path in DELIVERED:
         with pytest.raises(NondeterminismError):
             await _replayer(mutant).replay_workflow(_history(path))
+
+
+def _in_their_place(text: str, old: bytes, new: bytes) -> str:
+    """A history with other payloads; one of them at least has `old`."""
+    assert old in _payloads(text)
+
+    def changed(match: re.Match[str]) -> str:
+        return f'"data": "{b64encode(b64decode(match[1]).replace(old, new)).decode()}"'
+
+    return re.sub(r'"data": "([^"]*)"', changed, text)
+
+
+def test_an_order_learns_its_release_for_nothing() -> None:
+    text = _text(HISTORIES / "0.5.0" / "delivered.1.json")
+    assert b'"release":1' in _payloads(text)
+    assert "core_patch" not in text
+
+
+@pytest.mark.parametrize("name", ["delivered.1.json", "in_many_runs.2.json"])
+async def test_an_order_that_newer_code_began_waits_for_a_worker_that_has_it(name: str) -> None:
+    path = HISTORIES / "0.5.0" / name
+    newer = _in_their_place(_text(path), b'"release":1', b'"release":99')
+    with pytest.raises(RuntimeError, match="release 99, and this worker has 1"):
+        await _replayer(runner=UpToTheLastTask()).replay_workflow(_history(path, newer))
+
+
+@pytest.mark.parametrize("path", DELIVERED[1:], ids=lambda path: path.parent.name)
+async def test_an_order_that_is_not_asked_what_it_was_begun_with_fails_to_replay(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders of 0.1.0 were begun with nothing that could be asked."""
+    monkeypatch.setattr(releases, "at_the_start", lambda _: releases.Ways())
+    monkeypatch.setattr(releases, "of", lambda _: None)
+    with pytest.raises(NondeterminismError):
+        await _replayer(runner=UpToTheLastTask()).replay_workflow(_history(path))
 
 
 def test_no_history_names_a_machine_or_a_number_of_a_real_person() -> None:

@@ -12,6 +12,7 @@ from topups.observations import (
     Duplicate,
     Found,
     Held,
+    InDoubt,
     Missed,
     NoAnswer,
     Observation,
@@ -37,12 +38,16 @@ class Books:
     sent_until: datetime | None = None
     misses: list[datetime] = field(default_factory=list)
     resends: int = 0
+    begun_at: datetime | None = None
     answered_at: datetime | None = None
 
     def begins(self, action: Action, now: datetime, deliver_by: datetime) -> None:
         """Judge an action before it is begun."""
         if action in {"look_up", "check", "send"} and self.answered_at is not None:
             assert now >= self.answered_at + GAP, "two requests within five seconds"
+        if action in {"look_up", "check", "send"}:
+            assert self.begun_at is None or now >= self.begun_at + GAP, "two requests begun within five seconds"
+            self.begun_at = now
         if action == "send":
             assert now < deliver_by, "a send after deliver_by"
             self._sends()
@@ -60,7 +65,9 @@ class Books:
 
     def enter(self, action: Action, seen: Observation, now: datetime) -> None:
         """Write down what an answer proves."""
-        if action != "prepare" and not (isinstance(seen, NoAnswer) and seen.lost):
+        # Nobody saw the end of a request that was lost with its worker.
+        lost = isinstance(seen, NoAnswer | InDoubt) and seen.lost
+        if action != "prepare" and not lost:
             self.answered_at = now
         if action == "send":
             self._enter_send(seen, now)

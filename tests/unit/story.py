@@ -23,7 +23,7 @@ from topups.observations import (
     Refused,
 )
 from topups.order import Order, accepted
-from topups.policy import Policy
+from topups.policy import RELEASE, Policy
 
 BEGAN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 ACCOUNT = "+213665983439"
@@ -38,8 +38,10 @@ def request(**other: Any) -> TopUpRequest:
 
 
 def new_order(policy: Policy | None = None, reopening: Reopening | None = None, **other: Any) -> Order:
-    """An order accepted at BEGAN; `other` are fields of the request."""
-    return accepted(request(**other), "sandbox", policy or Policy(), accepted_at=BEGAN, now=BEGAN, reopening=reopening)
+    """An order of the newest release, accepted at BEGAN; `other` are fields of the request."""
+    policy = policy or Policy()
+    order = accepted(request(**other), "sandbox", policy, accepted_at=BEGAN, now=BEGAN, reopening=reopening)
+    return order.but(release=RELEASE)
 
 
 def record(status: str = "PENDING", **other: Any) -> Record:
@@ -69,6 +71,7 @@ def started(order: Order, action: Action, now: datetime) -> Order:
 PREPARED = Prepared(account=ACCOUNT, amount=500)
 ACCEPTED = Accepted(topup_id=TOPUP_ID, provider_ref=f"API-{ACCOUNT}-{REF}")
 IN_DOUBT = InDoubt(why="no answer came")
+SEND_LOST = InDoubt(why="the worker was lost in the middle of the send", lost=True)
 DUPLICATE = Duplicate(code="DUPLICATED_REF")
 REFUSED = Refused(code="ERR_VALIDATION", message="the phone does not fit the plan")
 NO_ANSWER = NoAnswer(why="a time-out")

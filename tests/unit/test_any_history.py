@@ -18,6 +18,7 @@ from tests.unit.story import (
     MISSED,
     PREPARED,
     REFUSED,
+    SEND_LOST,
     TOPUP_ID,
     found,
     new_order,
@@ -56,7 +57,7 @@ NO_PLAN: Kind = [PlanRefused(code=code, message="no") for code in ("PLAN_UNKNOWN
 RECORDS: Kind = [found(status, **odd) for status in STATUSES for odd in (OURS, OURS, OURS, OURS, *ODD)]
 READY: Kind = [PREPARED]
 TAKEN: Kind = [ACCEPTED]
-DOUBT: Kind = [IN_DOUBT]
+DOUBT: Kind = [IN_DOUBT, SEND_LOST]
 PROOF: Kind = [DUPLICATE, REFUSED]
 NOTHING: Kind = [MISSED]
 

@@ -19,6 +19,7 @@ from tests.unit.story import (
     PREPARED,
     REF,
     REFUSED,
+    SEND_LOST,
     Story,
     found,
     in_doubt,
@@ -40,6 +41,38 @@ def sends(story: Story) -> list[float]:
 def test_look_ups_come_5_10_20_and_60_seconds_after_the_send_ended() -> None:
     story = sending().sees(IN_DOUBT, took=30).looks_up(*[MISSED] * 4)
     assert [at - 30 for action, at in story.begun if action == "look_up"] == [5, 10, 20, 60]
+
+
+def test_a_send_that_was_lost_with_its_worker_is_looked_up_at_once_and_then_as_any_other() -> None:
+    story = sending().sees(SEND_LOST, took=8).looks_up(*[MISSED] * 5)
+    assert [round(at - 8, 1) for action, at in story.begun if action == "look_up"] == [0, 5, 10, 20, 60]
+    assert story.begins() == "send"
+
+
+def test_an_order_that_its_lost_worker_did_send_is_found_at_once() -> None:
+    story = sending().sees(SEND_LOST, took=8).looks_up(found("FULFILLED"))
+    assert (story.phase, round(story.seconds, 2)) == (Phase.FULFILLED, 8)
+
+
+def test_a_worker_that_is_lost_within_a_moment_is_no_reason_to_ask_sooner_than_5_seconds_after_the_send_began() -> None:
+    story = sending().sees(SEND_LOST, took=1).looks_up(MISSED)
+    assert [at for action, at in story.begun if action == "look_up"] == [5]
+
+
+@pytest.mark.parametrize("answer", [MISSED, NO_ANSWER])
+def test_a_look_up_before_its_time_is_one_more_and_takes_no_step_of_the_ladder(answer: Observation) -> None:
+    story = sending().sees(SEND_LOST, took=8).looks_up(answer)
+    assert (story.order.misses, story.order.lookups) == (0, 0)
+    assert story.looks_up(answer).order.lookups == 1
+
+
+def test_an_order_of_before_there_were_releases_is_looked_up_as_it_began() -> None:
+    story = Story(order=new_order().but(release=0)).does("prepare", PREPARED)
+    assert story.begins() == "send"
+    story.after(8).sees(SEND_LOST).looks_up(MISSED)
+    assert [at - 8 for action, at in story.begun if action == "look_up"] == [5]
+    story.rechecked().looks_up(MISSED)
+    assert story.order.lookups == 2
 
 
 def test_a_second_send_needs_four_misses_in_a_row_and_sixty_seconds() -> None:

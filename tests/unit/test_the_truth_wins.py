@@ -10,15 +10,27 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.story import ACCEPTED, DUPLICATE, IN_DOUBT, LOST, MISSED, NO_ANSWER, PREPARED, Story, found, new_order
+from tests.unit.story import (
+    ACCEPTED,
+    DUPLICATE,
+    IN_DOUBT,
+    LOST,
+    MISSED,
+    NO_ANSWER,
+    PREPARED,
+    SEND_LOST,
+    Story,
+    found,
+    new_order,
+)
 from topups.lifecycle import Action
 from topups.models import HoldReason, Phase
 from topups.observations import Held, Observation
 
-Fault = Literal["none", "lost before", "lost after", "slow", "no answer", "lost worker"]
+Fault = Literal["none", "lost before", "lost after", "slow", "no answer", "lost worker", "frozen worker"]
 End = Literal["FULFILLED", "REFUNDED"]
 
-FAULTS: list[Fault] = ["none", "lost before", "lost after", "slow", "no answer", "lost worker"]
+FAULTS: list[Fault] = ["none", "lost before", "lost after", "slow", "no answer", "lost worker", "frozen worker"]
 # A POST that was given up may still arrive for as long as a request can live.
 SLOW = timedelta(seconds=30)
 WORKING = ["PENDING", "HANDLING", "PENDING", "UNKNOWN_ERROR"]
@@ -62,21 +74,21 @@ class Provider:
     def _takes(self, fault: Fault, now: datetime) -> Observation:
         if fault in {"lost before", "no answer"}:
             return IN_DOUBT
-        if fault == "slow":
+        if fault in {"slow", "frozen worker"}:
             self.arrives_at = now + SLOW
-            return IN_DOUBT
+            return IN_DOUBT if fault == "slow" else SEND_LOST
         if self.moneyless:
             self.moneyless -= 1
             return Held(reason=HoldReason.BALANCE, why="too little money", left=True)
         fresh = self._create(now)
         if fault in {"lost after", "lost worker"}:
-            return IN_DOUBT
+            return IN_DOUBT if fault == "lost after" else SEND_LOST
         return ACCEPTED if fresh else DUPLICATE
 
     def _shows(self, fault: Fault) -> Observation:
         if fault in {"lost before", "lost after", "no answer", "slow"}:
             return NO_ANSWER
-        if fault == "lost worker":
+        if fault in {"lost worker", "frozen worker"}:
             return LOST
         if self.created_at is None:
             return MISSED

@@ -25,7 +25,7 @@ from topups.observations import (
     Record,
     SendAnswer,
 )
-from topups.policy import Policy
+from topups.policy import Policy, PolicyRead
 
 ACCOUNT = "+213550000001"
 TOPUP_ID = "64f0c1a2b3d4e5f6a7b8c9d0"
@@ -106,8 +106,8 @@ class ScriptedProvider:
         return [*(self.read_policy, self.read_clock), *(self.prepare, self.send, self.look_up, self.check, self.look)]
 
     @activity.defn
-    async def read_policy(self) -> Policy:
-        return self.policy
+    async def read_policy(self) -> PolicyRead:
+        return PolicyRead.now(self.policy)
 
     @activity.defn
     async def read_clock(self, at_least: datetime) -> datetime:
