@@ -41,4 +41,5 @@ def took_its_rung(order: Order) -> bool:
     wait, sent_at, asked_at = order.policy.lookup_wait(order.lookups), order.last_send_at, order.asked_at
     if not looks_early(order) or wait is None or sent_at is None or asked_at is None:
         return True
+    # The time of a task where a person asked: workflows.runner keeps a run from another answer than its replay's.
     return asked_at >= sent_at + timedelta(seconds=wait)

@@ -80,7 +80,7 @@ class Duplicate(Model):
 
 
 class InDoubt(Model):
-    """The send may have created the order. `lost`: its worker died with it, which took longer to tell than any gap."""
+    """The send may have created the order. `lost`: Temporal heard no more of its worker, for longer than any gap."""
 
     kind: Literal["in_doubt"] = "in_doubt"
     why: str

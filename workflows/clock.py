@@ -11,22 +11,28 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+with workflow.unsafe.imports_passed_through():
+    from workflows.releases import Ways
+
 _A_MOMENT = timedelta(milliseconds=1)
 
 
 class Clock:
-    """`by_timers` is false for orders that began before `deliver_by` had a timer of its own."""
+    """By timers, but for orders that began before `deliver_by` had a timer of its own.
 
-    def __init__(self, deliver_by: datetime, *, by_timers: bool) -> None:
-        self.by_timers = by_timers
+    `late`: `deliver_by` has passed. Made where an order's ways are known, which may be long after it was accepted.
+    """
+
+    def __init__(self, deliver_by: datetime, ways: Ways) -> None:
+        self.by_timers = ways.by_timers
         self._deliver_by = deliver_by
         self._not_before = workflow.now()
-        self._late = workflow.info().start_time >= deliver_by
+        self.late = self._not_before >= deliver_by
 
     def now(self) -> datetime:
         """Never before a fired timer, and on that side of `deliver_by` which its own timer tells."""
         now = max(workflow.now(), self._not_before)
-        if not self.by_timers or self._late:
+        if not self.by_timers or self.late:
             return now
         return min(now, self._deliver_by - _A_MOMENT)
 
@@ -39,11 +45,11 @@ class Clock:
         return max(until - self.now(), _A_MOMENT) if self.by_timers else until - self.now()
 
     def start(self) -> None:
-        """Set the timer of `deliver_by`. Called once, by the workflow's run."""
-        if self.by_timers and not self._late:
+        """Set the timer of `deliver_by`. Called once."""
+        if self.by_timers and not self.late:
             self._passing = asyncio.create_task(self._pass_deliver_by())
 
     async def _pass_deliver_by(self) -> None:
         await workflow.sleep(self._deliver_by - workflow.now(), summary="Nothing is sent after this")
-        self._late = True
+        self.late = True
         self.passed(self._deliver_by)

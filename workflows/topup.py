@@ -59,7 +59,8 @@ class TopUp:
             reopening=given.reopening,
         )
         self._ways = releases.at_the_start(given)
-        self._clock = Clock(self._order.deliver_by, by_timers=self._ways.by_timers)
+        self._order = self._order.but(release=self._ways.release)
+        self._clock = Clock(self._order.deliver_by, self._ways)
 
     @workflow.run
     async def run(self, given: TopUpInput) -> TopUpResult:
@@ -136,8 +137,10 @@ class TopUp:
         newest = releases.of(read.release)
         if newest is not None:
             self._ways = newest
-            self._clock = Clock(self._order.deliver_by, by_timers=True)
+            self._clock = Clock(self._order.deliver_by, newest)
             self._clock.start()
+            if self._clock.late:
+                releases.keeps_older_code_away()
         self._change(self._order.but(policy=read.policy, release=read.release, own_times=self._ways.own_times))
 
     async def _wait(self, step: lifecycle.Wait) -> None:

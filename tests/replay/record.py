@@ -16,6 +16,7 @@ import httpx
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from activities import beating
 from oneclickdz import OneClickDZ
 from simulator import Settings, create_app
 from starter.connection import quiet_runtime
@@ -30,6 +31,8 @@ from worker import build_worker
 HISTORIES = Path(__file__).parent / "histories"
 SPEED = 3.0
 BASE = "http://provider"
+# A send that takes long is one that was lost with its worker, without killing any.
+NO_SIGN_OF_LIFE_SECONDS = 3_600.0
 
 
 @asynccontextmanager
@@ -99,6 +102,7 @@ def main(version: str) -> None:
     target = HISTORIES / version
     if target.exists():
         sys.exit(f"{target} exists, and a generation is never written again")
+    beating.HEARTBEAT_SECONDS = NO_SIGN_OF_LIFE_SECONDS
     with tempfile.TemporaryDirectory() as folder:
         histories = asyncio.run(_record(Path(folder)))
     target.mkdir(parents=True)

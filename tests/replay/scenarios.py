@@ -158,6 +158,26 @@ async def lost_send_sent_again(play: Play) -> None:
     assert result.sends == 2, result.timeline
 
 
+async def rechecked_in_doubt(play: Play) -> None:
+    await play.desk.fault(play.ref, "received", 503)
+    order = await play.submit()
+    await play.phase(Phase.CONFIRMING)
+    for _ in range(2):
+        await order.recheck(by="fatima")
+        await asyncio.sleep(7)
+    result = await play.end(Phase.FULFILLED)
+    assert result.sends == 2, result.timeline
+
+
+async def send_lost_with_its_worker(play: Play) -> None:
+    """To Temporal a worker that gives no sign of life is dead; the recorder's never does."""
+    await play.desk.fault(play.ref, "committed", {"hold": play.ref})
+    await play.submit()
+    await play.phase(Phase.CONFIRMING)
+    await play.end(Phase.FULFILLED)
+    await play.desk.release(play.ref)
+
+
 async def unknown_error_then_delivered(play: Play) -> None:
     order = await play.submit(UNKNOWN)
     await play.phase(Phase.UNKNOWN_ERROR)
@@ -240,6 +260,8 @@ ALL: tuple[Scenario, ...] = (
     on_hold_then_delivered,
     lost_send_found,
     lost_send_sent_again,
+    rechecked_in_doubt,
+    send_lost_with_its_worker,
     unknown_error_then_delivered,
     rechecked_in_a_long_wait,
     resolved_as_refunded,

@@ -96,12 +96,6 @@ def _in_their_place(text: str, old: bytes, new: bytes) -> str:
     return re.sub(r'"data": "([^"]*)"', changed, text)
 
 
-def test_an_order_learns_its_release_for_nothing() -> None:
-    text = _text(HISTORIES / "0.5.0" / "delivered.1.json")
-    assert b'"release":1' in _payloads(text)
-    assert "core_patch" not in text
-
-
 @pytest.mark.parametrize("name", ["delivered.1.json", "in_many_runs.2.json"])
 async def test_an_order_that_newer_code_began_waits_for_a_worker_that_has_it(name: str) -> None:
     path = HISTORIES / "0.5.0" / name
@@ -110,7 +104,17 @@ async def test_an_order_that_newer_code_began_waits_for_a_worker_that_has_it(nam
         await _replayer(runner=UpToTheLastTask()).replay_workflow(_history(path, newer))
 
 
-@pytest.mark.parametrize("path", DELIVERED[1:], ids=lambda path: path.parent.name)
+async def test_a_further_run_of_such_an_order_that_older_code_took_up_goes_on_in_that_codes_way() -> None:
+    """Code of 0.4 overlooks the release that the run is handed."""
+    path = HISTORIES / "0.4.0" / "in_many_runs.2.json"
+    text = _in_their_place(_text(path), b'"own_times":true', b'"own_times":true,"release":1')
+    await _replayer(runner=UpToTheLastTask()).replay_workflow(_history(path, text))
+
+
+NOT_ASKED = [*DELIVERED[1:], HISTORIES / "0.5.0" / "in_many_runs.2.json"]
+
+
+@pytest.mark.parametrize("path", NOT_ASKED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_an_order_that_is_not_asked_what_it_was_begun_with_fails_to_replay(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,7 @@ class Asked:
 class Pause:
     """Holds an activity open until the test lets it go; then it gives `answer`."""
 
-    answer: Observation | Exception
+    answer: Observation | Exception | None = None
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,7 +68,8 @@ def broken() -> ApplicationError:
 class ScriptedProvider:
     """Each activity takes the next step of its script; the last one stays.
 
-    `ahead` is how much later it is than the history says, as after a restore from a backup.
+    `reading` holds the policy back; `ahead` is how much later it is than the history says, as after a restore from a
+    backup.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -77,6 +78,7 @@ class ScriptedProvider:
     ahead: timedelta = timedelta()
     shown: list[tuple[Record, ...] | Exception] = field(default_factory=lambda: [()])
     looked: list[datetime] = field(default_factory=list)
+    reading: Pause | None = None
 
     def follow(self, name: str, *steps: Step, ref: str | None = None) -> None:
         """Give an activity its script, for one order or for all that have none of their own."""
@@ -107,6 +109,9 @@ class ScriptedProvider:
 
     @activity.defn
     async def read_policy(self) -> PolicyRead:
+        if self.reading is not None:
+            self.reading.reached.set()
+            await self.reading.go.wait()
         return PolicyRead.now(self.policy)
 
     @activity.defn
@@ -150,7 +155,7 @@ class ScriptedProvider:
         if isinstance(step, Pause):
             step.reached.set()
             await step.go.wait()
-            step = step.answer
+            step = step.answer or otherwise
         if isinstance(step, Exception):
             raise step
         return step

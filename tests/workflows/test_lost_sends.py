@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.workflows.provider import ACCOUNT, LOST, MISSED, TOPUP_ID, broken, says
+from tests.workflows.provider import ACCOUNT, LOST, MISSED, TOPUP_ID, Pause, broken, says
 from tests.workflows.stage import HOUR, Stage
 from topups import HoldReason, Phase
 from topups.observations import Accepted, Duplicate, Held, NoAnswer, Observation, Refused
@@ -25,6 +25,16 @@ async def test_a_lost_send_is_looked_up_after_5_10_20_and_60_s_and_then_sent_aga
     assert stage.provider.times("look_up") == pytest.approx([5, 10, 20, 60], abs=1)
     assert stage.provider.times("send") == pytest.approx([0, 65], abs=1)
     assert {one.ask.ref for one in stage.provider.asked} == {"order-1"}
+    assert (result.phase, result.sends) == (Phase.FULFILLED, 2)
+
+
+@pytest.mark.usefixtures("exact_clock")
+async def test_a_send_whose_worker_falls_silent_is_looked_up_at_once_and_then_as_any_other(stage: Stage) -> None:
+    silent = Pause()
+    stage.provider.follow("send", silent, TAKEN)
+    result = await stage.run()
+    silent.go.set()
+    assert stage.provider.times("look_up") == pytest.approx([8, 13, 18, 28, 68], abs=1)
     assert (result.phase, result.sends) == (Phase.FULFILLED, 2)
 
 

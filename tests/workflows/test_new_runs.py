@@ -7,7 +7,7 @@ import pytest
 from tests.workflows.provider import TOPUP_ID, Pause, ScriptedProvider, says
 from tests.workflows.stage import DAY, Stage
 from topups import Phase, RefConflict
-from topups.policy import Policy
+from topups.policy import RELEASE, Policy
 
 
 @pytest.fixture
@@ -108,3 +108,14 @@ async def test_every_run_takes_a_step_however_small_the_limit(stage: Stage) -> N
     result = await stage.run()
     assert stage.provider.order_of_asking == ["prepare", "send", "check", "check"]
     assert (result.phase, result.sends) == (Phase.FULFILLED, 1)
+
+
+async def test_an_order_keeps_its_release_in_all_its_runs_and_its_first_pays_nothing_for_it(stage: Stage) -> None:
+    stage.provider.follow("check", *[says("PENDING")] * 8, says("FULFILLED"))
+    order = await stage.submit()
+    first = await _run_id(stage)
+    await stage.end(order)
+    last = await stage.handle.fetch_history()
+    assert f'"release":{RELEASE}'.encode() in last.events[0].SerializeToString()
+    began = await stage.env.client.get_workflow_handle(stage.handle.id, run_id=first).fetch_history()
+    assert not any(b"core_patch" in event.SerializeToString() for event in began.events)
