@@ -26,6 +26,8 @@ LOOK_SECONDS = 0.1
 COUNT_SECONDS = 1.0
 SUBMITS_AT_ONCE = 20
 AMOUNT_DZD = 100
+# As docker-compose.yml has it. One writes at a time in each.
+SHARDS = 64
 PATIENCE_SECONDS = 120.0
 # The stand-in's numbers, docs/simulator.md.
 UNKNOWN_FOR_EVER, HANDLING_FOR_EVER = "0600000003", "0600000006"
@@ -121,10 +123,10 @@ def skipped(name: str, why: str) -> Measure:
 async def real_servers() -> AsyncIterator[tuple[str, Servers]]:
     """What Temporal server is used, and how to make one: production's on PostgreSQL where a Docker engine answers."""
     why_not = why_no_engine()
-    name = "Temporal's server on PostgreSQL, 4 shards"
+    name = f"Temporal's server on PostgreSQL, {SHARDS} shards"
     if why_not:
         name = f"Temporal's dev server on SQLite, since {why_not.partition(':')[0]}"
-    async with servers("dev" if why_not else "postgresql") as make:
+    async with servers("dev" if why_not else "postgresql", SHARDS) as make:
         yield name, make
 
 

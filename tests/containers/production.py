@@ -29,6 +29,8 @@ USER = PASSWORD = "temporal"
 DATABASE_HOST = "postgresql"
 START_SECONDS = 120.0
 RESTARTS = 10
+# Of a server with a few orders; each costs it something, and many such servers run at once.
+FEW_SHARDS = 4
 RETENTION_SECONDS = 7 * 86_400
 # A database's schema is made once and copied for each server.
 BLANK = "blank"
@@ -151,8 +153,8 @@ class ProductionServer(DevServer):
 
     process: ContainerProcess
 
-    def __init__(self, database: Database, name: str, folder: Path) -> None:
-        self._database, self._name = database, name
+    def __init__(self, database: Database, name: str, folder: Path, shards: int = FEW_SHARDS) -> None:
+        self._database, self._name, self._shards = database, name, shards
         self.port = free_port()
         self.address = f"{HOST}:{self.port}"
         database.make(name, copy_of=BLANK)
@@ -199,7 +201,7 @@ class ProductionServer(DevServer):
             DBNAME=f"temporal_{self._name}",
             VISIBILITY_DBNAME=f"visibility_{self._name}",
             BIND_ON_IP="0.0.0.0",
-            NUM_HISTORY_SHARDS="4",
+            NUM_HISTORY_SHARDS=str(self._shards),
             DYNAMIC_CONFIG_FILE_PATH="/etc/temporal/dynamic.yaml",
         )
 

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from starter.local import DevServer, temporal_program
-from tests.containers.production import ProductionServer, database, why_no_engine
+from tests.containers.production import FEW_SHARDS, ProductionServer, database, why_no_engine
 from tests.system.playing import kept_bytecode, played
 from tests.system.scene import Play, Scenes
 
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @asynccontextmanager
-async def servers(kind: str) -> AsyncIterator[Servers]:
+async def servers(kind: str, shards: int = FEW_SHARDS) -> AsyncIterator[Servers]:
     """How to make a server for a folder."""
     if kind == "dev":
         program = await temporal_program()
@@ -46,7 +46,7 @@ async def servers(kind: str) -> AsyncIterator[Servers]:
     with database() as holder, ExitStack() as stack:
 
         def make(folder: Path) -> DevServer:
-            server = ProductionServer(holder, folder.name, folder)
+            server = ProductionServer(holder, folder.name, folder, shards)
             stack.callback(server.process.remove)
             return server
 
