@@ -17,6 +17,9 @@ GET_SECONDS = 8.0
 LARGEST_BODY = 4_000_000
 # Shorter ones are a test's; cutting them out would tear the JSON around them.
 _SHORTEST_SECRET = 8
+# Many servers close a connection that was idle for 5 s. A read on its way there meanwhile costs a request of the limit.
+IDLE_SECONDS = 2.0
+CONNECTIONS, IDLE_CONNECTIONS = 100, 20
 
 MayLeave = Callable[[], None]
 BeforeIt = Callable[[], Awaitable[None]]
@@ -51,7 +54,15 @@ class Wire:
             limits=httpx.Limits(max_keepalive_connections=0),
             timeout=httpx.Timeout(POST_SECONDS, connect=CONNECT_SECONDS),
         )
-        self._gets = httpx.AsyncClient(**common, timeout=httpx.Timeout(GET_SECONDS, connect=CONNECT_SECONDS))
+        self._gets = httpx.AsyncClient(
+            **common,
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=IDLE_SECONDS,
+            ),
+            timeout=httpx.Timeout(GET_SECONDS, connect=CONNECT_SECONDS),
+        )
 
     async def get(
         self,

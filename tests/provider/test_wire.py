@@ -173,6 +173,18 @@ async def test_every_send_has_a_connection_of_its_own_and_reads_share_one(
     assert len(server.connections) == 3
 
 
+async def test_a_read_does_not_use_a_connection_that_the_provider_may_be_about_to_close(
+    kit: Kit, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oneclickdz.wire.IDLE_SECONDS", 0.01)
+    server.replies[b"GET /v3/account/balance"] = whole(b'{"success": true, "data": {"balance": 1}}')
+    client = kit.client(transport=None, base_url=f"http://127.0.0.1:{server.port}/v3")
+    for _ in range(2):
+        await client.balance()
+        await asyncio.sleep(0.02)
+    assert len(server.connections) == 2
+
+
 async def test_a_connection_that_closes_without_a_word_may_hide_an_order(
     client: OneClickDZ, server: Server, order: dict[str, Any]
 ) -> None:
