@@ -162,6 +162,11 @@ class Story:
         return people.why_not_resolve(self.order, Resolve(outcome=outcome, note="…", by="amel@shop"), self.now)
 
 
+def sends(story: Story) -> list[float]:
+    """When each send began, in seconds since the order was accepted."""
+    return [at for action, at in story.begun if action == "send"]
+
+
 def sending(order: Order | None = None) -> Story:
     """The first send is open."""
     story = Story(order or new_order()).does("prepare", PREPARED)

@@ -90,6 +90,9 @@ async def test_a_reopened_order_that_is_taken_up_late_is_looked_up_until_its_end
     result = await _taken_up(stage, given.model_copy(update={"reopening": reopening}))
     assert result.phase is Phase.FULFILLED
     assert stage.provider.order_of_asking == ["look_up", "look_up", "check"]
+    # Without the timer of `deliver_by` nothing else would keep a worker of 0.4 from taking it for one of its own.
+    history = await stage.handle.fetch_history()
+    assert any(b"core_patch" in event.SerializeToString() for event in history.events)
 
 
 async def test_a_further_run_that_is_taken_up_late_goes_on(stage: Stage, given: TopUpInput) -> None:
