@@ -20,6 +20,8 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import ClockActivities, PolicyActivities, ProviderActivities, ReconcileActivities
+from activities.succession import Noted, succeed_the_dead
+from activities.under_way import UnderWay
 from activities.watching import Watcher
 from oneclickdz import (
     DEFAULT_LIMITS,
@@ -108,7 +110,13 @@ def provider_client(
 
 
 def build_worker(
-    client: Client, provider: OneClickDZ, settings: WorkerSettings, policy: Policy, watcher: Watcher | None = None
+    client: Client,
+    provider: OneClickDZ,
+    settings: WorkerSettings,
+    policy: Policy,
+    *,
+    watcher: Watcher | None = None,
+    under_way: UnderWay | None = None,
 ) -> Worker:
     """Return the one kind of worker that this system has."""
     asks = ProviderActivities(provider, settings.environment, watcher)
@@ -125,6 +133,7 @@ def build_worker(
             *(books.compare, books.act, books.look),
             *(PolicyActivities(policy).read_policy, ClockActivities().read_clock),
         ],
+        interceptors=[Noted(under_way)] if under_way is not None else [],
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
@@ -204,20 +213,23 @@ async def _run(
             return
         client = connecting.result()
         _say_whether_encrypted()
-        worker = build_worker(client, provider, settings, policy, watch.metrics)
-        working = asyncio.create_task(worker.run())
-        guard = asyncio.create_task(watch_key(provider, TopUps(client, settings), watch))
-        watch.begin(client, provider, working)
-        log.info("Worker is ready: polls %s for %s orders", settings.task_queue, settings.environment)
-        ended = await _first({stopping, working, guard})
-        guard.cancel()
-        watch.stopping()
-        if ended is not working:
-            log.info("Stopping; what is under way is heard to its end")
-            await worker.shutdown()
-        await working
-        if ended is guard:
-            guard.result()
+        with UnderWay(settings.state_dir) as under_way:
+            worker = build_worker(client, provider, settings, policy, watcher=watch.metrics, under_way=under_way)
+            working = asyncio.create_task(worker.run())
+            guard = asyncio.create_task(watch_key(provider, TopUps(client, settings), watch))
+            heir = asyncio.create_task(succeed_the_dead(client, under_way))
+            watch.begin(client, provider, working)
+            log.info("Worker is ready: polls %s for %s orders", settings.task_queue, settings.environment)
+            ended = await _first({stopping, working, guard})
+            for task in (guard, heir):
+                task.cancel()
+            watch.stopping()
+            if ended is not working:
+                log.info("Stopping; what is under way is heard to its end")
+                await worker.shutdown()
+            await working
+            if ended is guard:
+                guard.result()
 
 
 def _say_whether_encrypted() -> None:

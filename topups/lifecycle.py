@@ -10,7 +10,7 @@ from typing import Literal
 
 from topups import people, records
 from topups.kept_back import hold_wait, in_its_round, is_own_time, kept_back, spread
-from topups.looking_up import in_a_moment, look_again, looks_early, took_its_rung
+from topups.looking_up import ask_at_once, look_again, looks_early, took_its_rung
 from topups.models import HoldReason, Phase
 from topups.observations import (
     Accepted,
@@ -206,9 +206,9 @@ def _no_answer(order: Order, seen: NoAnswer, now: datetime, chance: float) -> Or
 
 
 def _ask_anew(order: Order, now: datetime) -> Order:
-    """The request died with its worker, and the time-out that told so was longer than the gap between two."""
+    """The request died with its worker."""
     order = order.but(unanswered=order.unanswered + 1)
-    return order.due(now) if order.last_request_at is None else in_a_moment(order, now)
+    return order.due(now) if order.last_request_at is None else ask_at_once(order, now)
 
 
 def _missed(order: Order, seen: Missed, now: datetime) -> Order:
@@ -222,7 +222,7 @@ def _missed(order: Order, seen: Missed, now: datetime) -> Order:
 
 def _in_doubt(order: Order, seen: InDoubt, now: datetime) -> Order:
     order = _confirm(order, seen.why, now)
-    return in_a_moment(order, now) if seen.lost and looks_early(order) else order
+    return ask_at_once(order, now) if seen.lost and looks_early(order) else order
 
 
 def _found(order: Order, seen: Found, now: datetime, chance: float) -> Order:

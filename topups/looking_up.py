@@ -25,8 +25,13 @@ def look_again(order: Order, now: datetime) -> Order:
     return order.due(now + timedelta(seconds=min(ladder[-1] * 2.0 ** min(late, 8), order.policy.slow_poll)))
 
 
-def in_a_moment(order: Order, now: datetime) -> Order:
-    """Return the order with its next look-up due at once."""
+def ask_at_once(order: Order, now: datetime) -> Order:
+    """Return the order with its next request due at once, since its worker died with the last one.
+
+    No gap is kept then: the next worker may be there within a second.
+    """
+    if order.release > 1:
+        return order.but(due_at=now)
     # Not now: whether there is a timer before the next request may not hang on the clock.
     return order.due(now + timedelta(milliseconds=1))
 

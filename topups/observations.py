@@ -80,7 +80,7 @@ class Duplicate(Model):
 
 
 class InDoubt(Model):
-    """The send may have created the order. `lost`: Temporal heard no more of its worker, for longer than any gap."""
+    """The send may have created the order. `lost`: its worker died, or Temporal heard no more of it for 8 s."""
 
     kind: Literal["in_doubt"] = "in_doubt"
     why: str

@@ -27,7 +27,7 @@ EXPIRY_GRACE_SECONDS = 2.0
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
 # Counted up with each change to the commands of an order's workflow; an order keeps the one that it began with.
-RELEASE = 1
+RELEASE = 2
 
 
 class Policy(Model):

@@ -173,8 +173,8 @@ async def send_lost_with_its_worker(play: Play) -> None:
     """To Temporal a worker that gives no sign of life is dead; the recorder's never does."""
     await play.desk.fault(play.ref, "committed", {"hold": play.ref})
     await play.submit()
-    await play.phase(Phase.CONFIRMING)
-    await play.end(Phase.FULFILLED)
+    result = await play.end(Phase.FULFILLED)
+    assert Phase.CONFIRMING in {event.phase for event in result.timeline}, result.timeline
     await play.desk.release(play.ref)
 
 

@@ -24,6 +24,8 @@ from topups.observations import (
 GAP = timedelta(seconds=5)
 LADDER_END = timedelta(seconds=60)
 MAX_RESENDS = 5
+# A send, and three look-ups.
+LOST_IN_A_ROW_MAX = 4
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Books:
     misses: list[datetime] = field(default_factory=list)
     resends: int = 0
     begun_at: datetime | None = None
+    lost: int = 0
     answered_at: datetime | None = None
 
     def begins(self, action: Action, now: datetime, deliver_by: datetime) -> None:
@@ -67,8 +70,11 @@ class Books:
         """Write down what an answer proves."""
         # Nobody saw the end of a request that was lost with its worker.
         lost = isinstance(seen, NoAnswer | InDoubt) and seen.lost
-        if action != "prepare" and not lost:
-            self.answered_at = now
+        if action != "prepare":
+            self.answered_at = self.answered_at if lost else now
+            # Nor does the next one keep a gap to it, but for an order whose workers die one after the other.
+            self.lost = self.lost + 1 if lost else 0
+            self.begun_at = None if lost and self.lost <= LOST_IN_A_ROW_MAX else self.begun_at
         if action == "send":
             self._enter_send(seen, now)
         elif isinstance(seen, Missed):

@@ -93,9 +93,9 @@ def test_checks_that_were_put_off_together_come_back_apart() -> None:
     assert story.checks(NoAnswer(why="too many requests", retry_after=40)).due_in == 45
 
 
-def test_a_check_that_died_with_its_worker_is_due_five_seconds_later_and_not_counted() -> None:
+def test_a_check_that_died_with_its_worker_is_due_at_once_and_not_counted() -> None:
     story = pending().checks(LOST)
-    assert (story.due_in, story.order.polls) == (5, 0)
+    assert (story.due_in, story.order.polls) == (0, 0)
 
 
 def test_going_back_from_handling_to_pending_is_noted_and_not_believed_as_a_new_order() -> None:
@@ -162,7 +162,7 @@ def test_a_daily_check_without_an_answer_is_repeated_every_300_seconds() -> None
 
 
 def test_a_daily_check_that_died_with_its_worker_is_not_put_off_for_a_day() -> None:
-    assert unknown().checks(LOST).due_in == 5
+    assert unknown().checks(LOST).due_in == 0
 
 
 @pytest.mark.parametrize("end", ["FULFILLED", "REFUNDED"])
@@ -278,8 +278,15 @@ def test_a_check_that_died_with_its_worker_is_asked_again_at_once() -> None:
     assert story.due_in < 0.1
 
 
-def test_a_check_that_ended_with_its_worker_right_away_still_keeps_five_seconds_from_the_next() -> None:
+def test_a_check_whose_worker_is_known_to_have_died_is_asked_again_the_moment_it_is_known() -> None:
     story = pending().after(10)
     story.begins()
-    story.after(1).sees(NoAnswer(why="the worker was stopped", lost=True))
+    story.after(1).sees(NoAnswer(why="the worker died", lost=True))
+    assert story.due_in == 0
+
+
+def test_an_order_of_the_first_release_keeps_5_seconds_from_the_beginning_of_a_check_that_was_lost() -> None:
+    story = pending(new_order().but(release=1)).after(10)
+    story.begins()
+    story.after(1).sees(NoAnswer(why="the worker died", lost=True))
     assert story.due_in == 4

@@ -47,8 +47,15 @@ def test_an_order_that_its_lost_worker_did_send_is_found_at_once() -> None:
     assert (story.phase, round(story.seconds, 2)) == (Phase.FULFILLED, 8)
 
 
-def test_a_worker_that_is_lost_within_a_moment_is_no_reason_to_ask_sooner_than_5_seconds_after_the_send_began() -> None:
-    story = sending().sees(SEND_LOST, took=1).looks_up(MISSED)
+def test_a_send_whose_worker_is_known_to_have_died_is_looked_up_the_moment_it_is_known() -> None:
+    story = sending().sees(SEND_LOST, took=1).looks_up(*[MISSED] * 5)
+    assert [at - 1 for action, at in story.begun if action == "look_up"] == [0, 5, 10, 20, 60]
+
+
+def test_an_order_of_the_first_release_keeps_5_seconds_from_the_beginning_of_a_send_that_was_lost() -> None:
+    story = Story(order=new_order().but(release=1)).does("prepare", PREPARED)
+    assert story.begins() == "send"
+    story.after(1).sees(SEND_LOST).looks_up(MISSED)
     assert [at for action, at in story.begun if action == "look_up"] == [5]
 
 
@@ -141,7 +148,7 @@ def test_after_a_ladder_that_ended_without_an_answer_the_next_look_ups_come_afte
 
 def test_a_look_up_that_died_with_its_worker_counts_for_nothing_and_is_repeated() -> None:
     story = in_doubt().looks_up(LOST)
-    assert (story.order.lookups, story.order.misses, story.due_in) == (0, 0, 5)
+    assert (story.order.lookups, story.order.misses, story.due_in) == (0, 0, 0)
     assert story.begins() == "look_up"
 
 
