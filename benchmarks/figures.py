@@ -1,12 +1,13 @@
 """The figures of a run at the provider's rate limit."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 from benchmarks.closed_loop import ClosedLoop
+from benchmarks.ground import quantile
 from benchmarks.ledger import POLLING, Books, Span
 
 LIMIT = 120
@@ -82,7 +83,7 @@ def lag_of(waits: Iterable[float]) -> Lag | None:
     ordered = sorted(waits)
     if not ordered:
         return None
-    return Lag(fmean(ordered), _quantile(ordered, 0.5), _quantile(ordered, 0.99))
+    return Lag(fmean(ordered), quantile(ordered, 0.5), quantile(ordered, 0.99))
 
 
 def figures(books: Books, span: Span, known: dict[str, float], *, since: float = 0.0) -> Figures:
@@ -114,7 +115,3 @@ def client_facts(loop: ClosedLoop, span: Span) -> dict[str, Any]:
 
 def _plain(lag: Lag | None) -> dict[str, float] | None:
     return asdict(lag) if lag else None
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from math import ceil
 from pathlib import Path
 
 from starter.demo.stage import Stage, new_folder
@@ -53,6 +54,5 @@ def cpu_of(pids: Mapping[str, int]) -> dict[str, float]:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The nearest rank: a value that was really measured."""
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+    """The nearest rank: the smallest value that so many of all are not above, which was really measured."""
+    return sorted(values)[max(ceil(len(values) * share), 1) - 1]
