@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import ClockActivities, PolicyActivities, ProviderActivities, ReconcileActivities
-from activities.succession import Noted, succeed_the_dead
+from activities.succession import NotesKept, succeed_the_dead, under_way_at
 from activities.under_way import UnderWay
 from activities.watching import Watcher
 from oneclickdz import (
@@ -133,7 +133,7 @@ def build_worker(
             *(books.compare, books.act, books.look),
             *(PolicyActivities(policy).read_policy, ClockActivities().read_clock),
         ],
-        interceptors=[Noted(under_way)] if under_way is not None else [],
+        interceptors=[NotesKept(under_way)] if under_way is not None else [],
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
@@ -213,7 +213,7 @@ async def _run(
             return
         client = connecting.result()
         _say_whether_encrypted()
-        with UnderWay(settings.state_dir) as under_way:
+        with under_way_at(settings.state_dir, client) as under_way:
             worker = build_worker(client, provider, settings, policy, watcher=watch.metrics, under_way=under_way)
             working = asyncio.create_task(worker.run())
             guard = asyncio.create_task(watch_key(provider, TopUps(client, settings), watch))

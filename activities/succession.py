@@ -5,9 +5,10 @@ The answer is the one that an order gives itself at the time-out: the worker was
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
 
 from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
@@ -18,7 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.under_way import Estate, Note, UnderWay
+from activities.under_way import Estate, Note, Noted, UnderWay
 from topups.observations import InDoubt, NoAnswer
 
 log = logging.getLogger("topups.activities")
@@ -27,14 +28,18 @@ LOOK_SECONDS = 1.0
 AT_ONCE = 20
 # So many orders are asked which queue the dead worker had, and so many of each one's events.
 FEW, NEWEST_EVENTS = 5, 30
-NOT_NOW = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
-LOST = {
+# It was answered already, or belongs to somebody else.
+CLOSED = {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}
+DIED = NoAnswer(why="the worker died while asking", lost=True)
+LOST: dict[str, InDoubt | NoAnswer] = {
+    "prepare": DIED,
     "send": InDoubt(why="the worker died in the middle of the send", lost=True),
-    **dict.fromkeys(("prepare", "look_up", "check"), NoAnswer(why="the worker died while asking", lost=True)),
+    "look_up": DIED,
+    "check": DIED,
 }
 
 
-class Noted(Interceptor):
+class NotesKept(Interceptor):
     """Keeps a note of each activity that asks the provider about an order, while it runs."""
 
     def __init__(self, under_way: UnderWay) -> None:
@@ -55,7 +60,8 @@ class _Noted(ActivityInboundInterceptor):
         if info.activity_type not in LOST:
             return await super().execute_activity(asked)
         note = Note(
-            activity=info.activity_type,
+            activity=cast("Noted", info.activity_type),
+            activity_id=info.activity_id,
             worker=activity.client().identity,
             workflow_id=info.workflow_id or "",
             run_id=info.workflow_run_id or "",
@@ -65,38 +71,45 @@ class _Noted(ActivityInboundInterceptor):
             return await super().execute_activity(asked)
 
 
+def under_way_at(state_dir: Path, client: Client) -> UnderWay:
+    """Return the notes of a worker; its peers are those with the same folder, server and namespace."""
+    return UnderWay(state_dir, f"{client.service_client.config.target_host} {client.namespace}")
+
+
 async def succeed_the_dead(client: Client, under_way: UnderWay) -> None:
     """Look for dead workers of this host every second, for ever. Raises nothing: the time-outs would tell as well."""
     while True:
-        for estate in await asyncio.to_thread(under_way.estates):
-            try:
-                await _settle(client, estate)
-            except Exception:
-                log.exception("A worker of this host died, and Temporal could not be told")
+        with _logged():
+            for estate in await asyncio.to_thread(under_way.estates):
+                with _logged():
+                    await _settle(client, under_way, estate)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _settle(client: Client, estate: Estate) -> None:
-    places = asyncio.Semaphore(AT_ONCE)
+@contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        log.exception("A worker of this host died, and Temporal can't be told now; it is tried again")
 
-    async def answer(note: Note) -> bool:
-        async with places:
-            return await _answer(client, note)
 
-    with estate:
-        notes = estate.notes()
-        await _let_go(client, notes[:FEW])
-        answered = await asyncio.gather(*map(answer, notes), return_exceptions=True)
-        for failed in (one for one in answered if isinstance(one, BaseException)):
-            raise failed
-    log.warning("A worker of this host died with %d activities under way; their orders go on", answered.count(True))
+async def _settle(client: Client, under_way: UnderWay, estate: Estate) -> None:
+    try:
+        await _let_go(client, estate.notes[:FEW])
+        answered = await _answer_all(client, estate.notes)
+        await asyncio.to_thread(under_way.remove, estate)
+    finally:
+        estate.close()
+    if estate.notes:
+        log.warning("A worker of this host died with %d activities under way; their orders go on", answered)
 
 
 async def _let_go(client: Client, notes: list[Note]) -> None:
     """Let the next tasks of all orders that it had in memory go to other workers; they would wait 2 s for it."""
     for note in notes:
         with suppress(RPCError):
-            queue = sticky_queue(note.worker, await _newest_events(client, note))
+            queue = sticky_queue(note, await _newest_events(client, note))
             if queue is not None:
                 gone = ShutdownWorkerRequest(
                     namespace=client.namespace, identity=note.worker, sticky_task_queue=queue, reason="it died"
@@ -115,26 +128,43 @@ async def _newest_events(client: Client, note: Note) -> Sequence[HistoryEvent]:
     return answer.history.events
 
 
-def sticky_queue(worker: str, events: Sequence[HistoryEvent]) -> str | None:
-    """Return the queue of the orders that a worker has in memory, by the newest task that it had from there."""
-    started = {
+def sticky_queue(note: Note, newest_first: Sequence[HistoryEvent]) -> str | None:
+    """Return the queue of the orders that a worker had in memory, None where this order doesn't tell.
+
+    Only what came before the noted activity counts: a worker that is started in the same place may have the same name.
+    """
+    ids = [event.activity_task_scheduled_event_attributes.activity_id for event in newest_first]
+    before = newest_first[ids.index(note.activity_id) :] if note.activity_id in ids else []
+    its_tasks = {
         event.workflow_task_started_event_attributes.scheduled_event_id
-        for event in events
-        if event.workflow_task_started_event_attributes.identity == worker
+        for event in before
+        if event.workflow_task_started_event_attributes.identity == note.worker
     }
     queues = (
-        event.workflow_task_scheduled_event_attributes.task_queue for event in events if event.event_id in started
+        event.workflow_task_scheduled_event_attributes.task_queue for event in before if event.event_id in its_tasks
     )
     return next((queue.name for queue in queues if queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY), None)
 
 
+async def _answer_all(client: Client, notes: list[Note]) -> int:
+    """Return how many were still open. Raises RPCError when Temporal can't be told now."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(note: Note) -> bool:
+        async with places:
+            return await _answer(client, note)
+
+    answered = await asyncio.gather(*map(answer, notes), return_exceptions=True)
+    for failed in (one for one in answered if isinstance(one, BaseException)):
+        raise failed
+    return answered.count(True)
+
+
 async def _answer(client: Client, note: Note) -> bool:
-    """Return whether the activity was still open. Raises RPCError when Temporal can't be told now."""
     try:
         await client.get_async_activity_handle(task_token=note.task_token).complete(LOST[note.activity])
     except RPCError as error:
-        if error.status in NOT_NOW:
+        if error.status not in CLOSED:
             raise
-        # Already answered, most likely; whatever it is, the time-outs tell as well.
         return False
     return True

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, model_valida
 
 from topups.models import Model
 
-# Two requests for one order are never closer than this, whoever asks.
+# Two requests for one order are never closer than this, whoever asks, unless a worker died with the first.
 REQUEST_GAP_SECONDS = 5.0
 # Waits after checks that nobody answered grow to this, so that an outage is no herd.
 UNANSWERED_MAX_SECONDS = 60.0

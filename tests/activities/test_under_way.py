@@ -5,199 +5,196 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from activities import under_way
 from activities.under_way import Note, UnderWay
+from tests.activities.beside import A_NOTE, HERE, Worker, folder_of, until
 
-A_NOTE = Note(
-    activity="send", worker="1@a-host", workflow_id="topup-order-1", run_id="a-run", task_token=b"\xfftoken\x00"
-)
-WORKS = f"""
-import asyncio, sys
-from pathlib import Path
-from activities.under_way import Note, UnderWay
-
-async def work():
-    with UnderWay(Path(sys.argv[1])) as mine, mine.noted(Note.model_validate_json({A_NOTE.model_dump_json()!r})):
-        print("works", flush=True)
-        await asyncio.sleep(60)
-
-asyncio.run(work())
-"""
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another worker with one activity under way."""
-    with subprocess.Popen([sys.executable, "-c", WORKS, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "works\n"
-        yield process
-        process.kill()
+NO_LOCKS = OSError(errno.ENOSYS, "no locks here")
 
 
 def _notes(mine: UnderWay) -> list[Note]:
-    found: list[Note] = []
-    for estate in mine.estates():
-        with estate:
-            found += estate.notes()
-    return found
+    """All notes of the dead, whose estates are then left as they are."""
+    estates = mine.estates()
+    for estate in estates:
+        estate.close()
+    return [note for estate in estates for note in estate.notes]
 
 
-def _settle(mine: UnderWay) -> None:
-    for estate in mine.estates():
-        with estate:
-            pass
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_a_worker_that_was_killed_leaves_a_note_of_what_it_had_under_way(
-    worker: subprocess.Popen[str], tmp_path: Path
-) -> None:
-    worker.kill()
-    worker.wait()
-    with UnderWay(tmp_path) as mine:
+@pytest.mark.usefixtures("dead")
+def test_a_worker_that_was_killed_leaves_a_note_of_what_it_had_under_way(tmp_path: Path) -> None:
+    with UnderWay(tmp_path, HERE) as mine:
         assert _notes(mine) == [A_NOTE]
 
 
-def test_what_a_dead_worker_left_is_taken_once(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    worker.kill()
-    worker.wait()
-    with UnderWay(tmp_path) as mine, UnderWay(tmp_path) as other:
+@pytest.mark.usefixtures("dead")
+def test_what_a_dead_worker_left_is_taken_by_one_alone_and_gone_when_it_is_settled(tmp_path: Path) -> None:
+    with UnderWay(tmp_path, HERE) as mine, UnderWay(tmp_path, HERE) as other:
         (estate,) = mine.estates()
         assert other.estates() == []
-        with estate:
-            pass
+        mine.remove(estate)
         assert (mine.estates(), other.estates()) == ([], [])
 
 
-def test_what_could_not_be_settled_is_still_there_for_the_next(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    worker.kill()
-    worker.wait()
-    with UnderWay(tmp_path) as mine:
+@pytest.mark.usefixtures("dead")
+def test_what_could_not_be_settled_is_there_for_the_next_look(tmp_path: Path) -> None:
+    with UnderWay(tmp_path, HERE) as mine, UnderWay(tmp_path, HERE) as other:
+        assert _notes(mine) == _notes(other) == [A_NOTE]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_that_works_is_not_taken_for_dead(tmp_path: Path) -> None:
+    with UnderWay(tmp_path, HERE) as mine:
+        assert mine.estates() == []
+
+
+def test_a_frozen_worker_is_not_taken_for_dead(worker: Worker, tmp_path: Path) -> None:
+    os.kill(worker.pid, signal.SIGSTOP)
+    with UnderWay(tmp_path, HERE) as mine:
+        assert mine.estates() == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_nobody_answers_for_a_worker_whose_lock_somebody_removed(tmp_path: Path) -> None:
+    (folder_of(tmp_path) / "alive.lock").unlink()
+    with UnderWay(tmp_path, HERE) as mine:
+        assert _notes(mine) == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_nobody_answers_for_a_worker_whose_folder_was_copied(tmp_path: Path) -> None:
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    with UnderWay(tmp_path / "copy", HERE) as mine:
+        assert _notes(mine) == []
+
+
+@pytest.mark.usefixtures("dead")
+def test_nobody_answers_for_a_worker_of_another_namespace_nor_takes_its_notes_away(tmp_path: Path) -> None:
+    with UnderWay(tmp_path, "localhost:7233 production") as mine:
+        assert mine.estates() == []
+    with UnderWay(tmp_path, HERE) as its_peer:
+        assert _notes(its_peer) == [A_NOTE]
+
+
+def test_nobody_answers_for_a_worker_of_before_this_boot_whose_notes_are_cleared_away(
+    dead: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "boot_id").write_text("another-boot\n")
+    monkeypatch.setattr(under_way, "BOOT_ID", tmp_path / "boot_id")
+    with UnderWay(tmp_path, HERE) as mine:
         (estate,) = mine.estates()
-        with pytest.raises(ConnectionError), estate:
-            raise ConnectionError
+        assert estate.notes == []
+        mine.remove(estate)
+    assert not dead.exists()
+
+
+@pytest.mark.usefixtures("dead")
+def test_nobody_answers_for_what_began_so_long_ago_that_the_time_outs_have_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_way, "OLD_SECONDS", 0.0)
+    with UnderWay(tmp_path, HERE) as mine:
+        assert _notes(mine) == []
+
+
+@pytest.mark.parametrize("text", ['{"at": 1, "no', '{"at": 1, "lock": 1, "note": {"activity": "of a newer version"}}'])
+def test_a_note_that_can_not_be_read_is_left_out(dead: Path, tmp_path: Path, text: str) -> None:
+    (dead / "half.json").write_text(text)
+    with UnderWay(tmp_path, HERE) as mine:
         assert _notes(mine) == [A_NOTE]
 
 
-def test_a_worker_that_works_is_not_taken_for_dead(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    with UnderWay(tmp_path) as mine:
-        assert mine.estates() == []
-    assert worker.poll() is None
-
-
-def test_a_frozen_worker_is_not_taken_for_dead(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    os.kill(worker.pid, signal.SIGSTOP)
-    with UnderWay(tmp_path) as mine:
-        assert mine.estates() == []
-
-
 def test_a_worker_never_takes_itself_for_dead(tmp_path: Path) -> None:
-    with UnderWay(tmp_path) as mine:
+    with UnderWay(tmp_path, HERE) as mine:
         assert mine.estates() == []
 
 
 def test_a_worker_that_stops_as_asked_leaves_nothing(tmp_path: Path) -> None:
-    with UnderWay(tmp_path):
-        pass
-    with UnderWay(tmp_path) as next_one:
-        assert next_one.estates() == []
+    with UnderWay(tmp_path, HERE):
+        assert list(tmp_path.glob("workers/*/alive.lock")) != []
+    assert [path.name for path in tmp_path.glob("workers/*")] == ["door.lock"]
 
 
-def test_a_worker_that_breaks_down_leaves_its_notes(tmp_path: Path) -> None:
+def test_a_worker_that_breaks_down_keeps_its_notes_and_its_lock_as_long_as_its_process_lives(tmp_path: Path) -> None:
+    mine = UnderWay(tmp_path, HERE)
+
     async def breaks_down() -> None:
-        with UnderWay(tmp_path) as mine, mine.noted(A_NOTE):
+        with mine, mine.noted(A_NOTE):
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
         asyncio.run(breaks_down())
-    with UnderWay(tmp_path) as next_one:
-        assert _notes(next_one) == [A_NOTE]
-
-
-def test_a_note_that_its_worker_died_over_is_left_out(worker: subprocess.Popen[str], tmp_path: Path) -> None:
-    worker.kill()
-    worker.wait()
-    (folder,) = (path.parent for path in tmp_path.glob("workers/*/alive.lock"))
-    (folder / "half.json").write_text('{"activity": "se')
-    with UnderWay(tmp_path) as mine:
-        assert _notes(mine) == [A_NOTE]
-
-
-def test_nothing_is_said_of_the_workers_of_another_host_that_shares_the_folder(
-    worker: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker.kill()
-    worker.wait()
-    (tmp_path / "boot_id").write_text("another-host\n")
-    monkeypatch.setattr(under_way, "BOOT_ID", tmp_path / "boot_id")
-    with UnderWay(tmp_path) as mine:
-        assert mine.estates() == []
+    with UnderWay(tmp_path, HERE) as other:
+        assert other.estates() == []
 
 
 def test_a_host_without_a_boot_id_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_way, "BOOT_ID", tmp_path / "none")
-    with UnderWay(tmp_path), UnderWay(tmp_path) as other:
+    with UnderWay(tmp_path, HERE), UnderWay(tmp_path, HERE) as other:
         assert other.estates() == []
 
 
 async def test_a_note_is_kept_while_the_answer_may_still_be_on_its_way_and_the_newest_one_for_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(under_way, "ANSWERED_SECONDS", 0.05)
+    monkeypatch.setattr(under_way, "ANSWERED_SECONDS", 0.5)
 
     def notes() -> int:
         return len(list(tmp_path.glob("workers/*/*.json")))
 
-    with UnderWay(tmp_path) as mine:
+    with UnderWay(tmp_path, HERE) as mine:
         for _ in range(3):
             with mine.noted(A_NOTE):
                 pass
-        assert notes() == 3
-        await asyncio.to_thread(_until, lambda: notes() == 1)
+        await asyncio.to_thread(until, lambda: notes() == 3)
+        await asyncio.to_thread(until, lambda: notes() == 1)
 
 
-async def test_a_worker_whose_life_no_lock_can_prove_keeps_no_notes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("locks", [0, 1], ids=["the door's", "its own"])
+def test_a_worker_whose_life_no_lock_can_prove_keeps_no_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: int
 ) -> None:
     """Else the workers beside it would take it for dead."""
+    flock, left = fcntl.flock, iter(range(locks))
 
-    def unsupported(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "no locks here")
+    def some(descriptor: int, operation: int) -> None:
+        if operation != fcntl.LOCK_UN and next(left, None) is None:
+            raise NO_LOCKS
+        flock(descriptor, operation)
 
-    with monkeypatch.context() as without_locks, contextlib.ExitStack() as stack:
-        mine = UnderWay(tmp_path)
-        without_locks.setattr(fcntl, "flock", unsupported)
+    mine = UnderWay(tmp_path, HERE)
+    with contextlib.ExitStack() as stack:
+        monkeypatch.setattr(fcntl, "flock", some)
         stack.enter_context(mine)
+        monkeypatch.undo()
         stack.enter_context(mine.noted(A_NOTE))
-        without_locks.undo()
-        with UnderWay(tmp_path) as other:
+        with UnderWay(tmp_path, HERE) as other:
             assert _notes(other) == []
+    assert list(tmp_path.glob("workers/*/*.json")) == []
 
 
-async def test_an_activity_is_not_concerned_when_no_notes_can_be_kept(
+def test_an_activity_is_not_concerned_when_no_notes_can_be_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "workers").write_text("a file where the folder should be")
     done = False
-    with UnderWay(tmp_path) as mine:
+    with UnderWay(tmp_path, HERE) as mine:
         with mine.noted(A_NOTE):
             done = True
         assert mine.estates() == []
     assert done
     assert "its orders wait some seconds longer" in caplog.text
+
+
+async def test_an_activity_is_not_concerned_when_its_note_can_not_be_written(tmp_path: Path) -> None:
+    done = False
+    with UnderWay(tmp_path, HERE) as mine:
+        shutil.rmtree(tmp_path / "workers")
+        with mine.noted(A_NOTE):
+            done = True
+    assert done

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from temporalio.testing import TimeSkipper
 
+from activities.succession import LOST
 from topups import Phase, TopUpOrder, TopUpRequest, TopUpResult, TopUps, TopUpView
 from topups.start import workflow_id
 
@@ -78,6 +79,15 @@ class Play:
     async def later(self, seconds: float) -> None:
         """Move the order's own clock; never while it may still send."""
         await self.skipper.fast_forward(self.topups.client.get_workflow_handle(workflow_id(self.ref)), seconds)
+
+    async def its_worker_dies(self) -> None:
+        """Its worker's successor answers for the activity that the order has under way."""
+        order = self.topups.client.get_workflow_handle(workflow_id(self.ref))
+        (pending,) = (await order.describe()).raw_description.pending_activities
+        open_one = self.topups.client.get_async_activity_handle(
+            workflow_id=order.id, run_id=None, activity_id=pending.activity_id
+        )
+        await open_one.complete(LOST[pending.activity_type.name])
 
     async def end(self, phase: Phase) -> TopUpResult:
         """Wait for the end, which must be this one."""
@@ -178,6 +188,18 @@ async def send_lost_with_its_worker(play: Play) -> None:
     await play.desk.release(play.ref)
 
 
+async def killed_twice(play: Play) -> None:
+    """In the send, and in the look-up after it."""
+    for endpoint, moment in (("send", "committed"), ("check-ref", "received")):
+        await play.desk.fault(play.ref, moment, {"hold": f"{play.ref}-{endpoint}"}, endpoint)
+    await play.submit()
+    for endpoint in ("send", "check-ref"):
+        await play.desk.held(f"{play.ref}-{endpoint}")
+        await play.its_worker_dies()
+        await play.desk.release(f"{play.ref}-{endpoint}")
+    await play.end(Phase.FULFILLED)
+
+
 async def unknown_error_then_delivered(play: Play) -> None:
     order = await play.submit(UNKNOWN)
     await play.phase(Phase.UNKNOWN_ERROR)
@@ -262,6 +284,7 @@ ALL: tuple[Scenario, ...] = (
     lost_send_sent_again,
     rechecked_in_doubt,
     send_lost_with_its_worker,
+    killed_twice,
     unknown_error_then_delivered,
     rechecked_in_a_long_wait,
     resolved_as_refunded,

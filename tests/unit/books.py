@@ -20,12 +20,12 @@ from topups.observations import (
     Record,
     Refused,
 )
+from topups.policy import RELEASE
 
 GAP = timedelta(seconds=5)
 LADDER_END = timedelta(seconds=60)
 MAX_RESENDS = 5
-# A send, and three look-ups.
-LOST_IN_A_ROW_MAX = 4
+LOST_IN_A_ROW_MAX = 3
 
 
 @dataclass
@@ -42,6 +42,7 @@ class Books:
     resends: int = 0
     begun_at: datetime | None = None
     lost: int = 0
+    release: int = RELEASE
     answered_at: datetime | None = None
 
     def begins(self, action: Action, now: datetime, deliver_by: datetime) -> None:
@@ -72,15 +73,19 @@ class Books:
         lost = isinstance(seen, NoAnswer | InDoubt) and seen.lost
         if action != "prepare":
             self.answered_at = self.answered_at if lost else now
-            # Nor does the next one keep a gap to it, but for an order whose workers die one after the other.
-            self.lost = self.lost + 1 if lost else 0
-            self.begun_at = None if lost and self.lost <= LOST_IN_A_ROW_MAX else self.begun_at
+            self._forgive(action, lost=lost)
         if action == "send":
             self._enter_send(seen, now)
         elif isinstance(seen, Missed):
             self.misses.append(now)
         elif isinstance(seen, Found):
             self._enter_record(seen.record, now)
+
+    def _forgive(self, action: Action, *, lost: bool) -> None:
+        """No gap is kept to a request that died with its worker, nor to three that did so one after the other."""
+        self.lost = self.lost + (action != "send") if lost else 0
+        if lost and self.lost <= LOST_IN_A_ROW_MAX and self.release > 1:
+            self.begun_at = None
 
     def _enter_send(self, seen: Observation, now: datetime) -> None:
         self.sent_until = now

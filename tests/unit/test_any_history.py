@@ -29,6 +29,7 @@ from topups.lifecycle import Action, Wait, next_step, observe
 from topups.models import Cancel, HoldReason, Outcome, Phase, Reopening, Resolve
 from topups.observations import Found, Held, NoAnswer, Observation, OtherAccount, PlanRefused
 from topups.order import Order
+from topups.policy import RELEASE
 
 STRANGER = OtherAccount(why="a worker of another account took it")
 STATUSES = ["PENDING", "HANDLING", "FULFILLED", "REFUNDED", "UNKNOWN_ERROR", "SOMETHING_NEW"]
@@ -98,7 +99,8 @@ class AnyHistory(RuleBasedStateMachine):
             topup_id = data.draw(st.sampled_from([None, TOPUP_ID]))
             reopening = Reopening(note="terminated", by="amel@shop", accepted_at=BEGAN, topup_id=topup_id)
             self.books = Books(may_exist=True, forbidden=True, topup_id=topup_id)
-        self.order = new_order(reopening=reopening, deliver_within=within)
+        self.books.release = data.draw(st.sampled_from([1, RELEASE]))
+        self.order = new_order(reopening=reopening, deliver_within=within).but(release=self.books.release)
         self.requests_are_answered(data, data.draw(st.sampled_from([0, 1, 2, 3, 8, 50])))
 
     @precondition(lambda self: self.open is None and self.end is None)
