@@ -61,6 +61,8 @@ CACHED_WORKFLOWS = 2_000
 CONCURRENT_ACTIVITIES = 200
 # Every task that it holds must end within the task time-out (5 s), also when all of them replay from the start.
 CONCURRENT_WORKFLOW_TASKS = 20
+# The default is one poll in five for orders that no worker has in memory; after a worker's death that's all of them.
+WORKFLOW_TASK_POLLS, POLLS_FOR_ANY_ORDER = 10, 0.5
 
 
 class WrongSetting(Exception):
@@ -137,6 +139,8 @@ def build_worker(
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=CONCURRENT_WORKFLOW_TASKS,
+        max_concurrent_workflow_task_polls=WORKFLOW_TASK_POLLS,
+        nonsticky_to_sticky_poll_ratio=POLLS_FOR_ANY_ORDER,
         graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
