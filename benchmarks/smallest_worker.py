@@ -74,6 +74,8 @@ def build(client: Client, provider: OneClickDZ) -> Worker:
         max_cached_workflows=real.CACHED_WORKFLOWS,
         max_concurrent_activities=real.CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=real.CONCURRENT_WORKFLOW_TASKS,
+        max_concurrent_workflow_task_polls=real.WORKFLOW_TASK_POLLS,
+        nonsticky_to_sticky_poll_ratio=real.POLLS_FOR_ANY_ORDER,
         sticky_queue_schedule_to_start_timeout=real.STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=real.HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=real.HEARTBEAT_THROTTLE,
