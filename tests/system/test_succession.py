@@ -46,25 +46,11 @@ class Succession:
 
 
 async def a_new_worker_after_a_killed_send(stage: Stage) -> Succession:
-    scene = await Scene.on(stage, "succeeded-send")
-    await scene.hold("send", "committed")
-    await scene.submit()
-    await scene.held()
-    killed_at = _kill(scene)
-    await scene.release()
-    await scene.start_worker()
-    return await _ended(scene, killed_at, scene.back_at or datetime.now(UTC))
+    return await _killed_in(stage, "succeeded-send", "send", "committed")
 
 
 async def a_new_worker_after_a_killed_check(stage: Stage) -> Succession:
-    scene = await Scene.on(stage, "succeeded-check")
-    await scene.hold("check-id", "received")
-    await scene.submit()
-    await scene.held()
-    killed_at = _kill(scene)
-    await scene.release()
-    await scene.start_worker()
-    return await _ended(scene, killed_at, scene.back_at or datetime.now(UTC))
+    return await _killed_in(stage, "succeeded-check", "check-id", "received")
 
 
 async def a_worker_beside_the_killed_one(stage: Stage) -> Succession:
@@ -86,6 +72,17 @@ PLAYS: tuple[Waiting, ...] = (
     a_new_worker_after_a_killed_check,
     a_worker_beside_the_killed_one,
 )
+
+
+async def _killed_in(stage: Stage, ref: str, endpoint: str, moment: str) -> Succession:
+    scene = await Scene.on(stage, ref)
+    await scene.hold(endpoint, moment)
+    await scene.submit()
+    await scene.held()
+    killed_at = _kill(scene)
+    await scene.release()
+    await scene.start_worker()
+    return await _ended(scene, killed_at, scene.back_at or datetime.now(UTC))
 
 
 def _handle(scene: Scene) -> WorkflowHandle[object, object]:
