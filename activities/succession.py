@@ -19,7 +19,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.under_way import Estate, Note, Noted, UnderWay
+from activities.under_way import Estate, Note, UnderWay
+from topups.lifecycle import Request
 from topups.observations import InDoubt, NoAnswer
 
 log = logging.getLogger("topups.activities")
@@ -60,7 +61,7 @@ class _Noted(ActivityInboundInterceptor):
         if info.activity_type not in LOST:
             return await super().execute_activity(asked)
         note = Note(
-            activity=cast("Noted", info.activity_type),
+            activity=cast("Request", info.activity_type),
             activity_id=info.activity_id,
             worker=activity.client().identity,
             workflow_id=info.workflow_id or "",
@@ -155,8 +156,9 @@ async def _answer_all(client: Client, notes: list[Note]) -> int:
             return await _answer(client, note)
 
     answered = await asyncio.gather(*map(answer, notes), return_exceptions=True)
-    for failed in (one for one in answered if isinstance(one, BaseException)):
-        raise failed
+    failed = [one for one in answered if isinstance(one, BaseException)]
+    if failed:
+        raise failed[0]
     return answered.count(True)
 
 

@@ -16,11 +16,13 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 from uuid import uuid4
 
 from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from topups.lifecycle import Request
 
 log = logging.getLogger("topups.activities")
 
@@ -32,8 +34,6 @@ OLD_SECONDS = 60.0
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TROUBLE = (OSError, Timeout)
 
-Noted = Literal["prepare", "send", "look_up", "check"]
-
 
 class Note(BaseModel):
     """One activity under way: its name and number in the order's history, its worker, its order.
@@ -43,7 +43,7 @@ class Note(BaseModel):
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
-    activity: Noted
+    activity: Request
     activity_id: str
     worker: str
     workflow_id: str

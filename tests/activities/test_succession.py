@@ -2,11 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import pytest
 from temporalio.api.enums.v1 import TaskQueueKind
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import ProviderActivities, succession
@@ -109,7 +110,7 @@ class Handle:
 async def _succeed(temporal: Temporal, state_dir: Path, dead: Path) -> None:
     """Look for dead workers until there is none."""
     with UnderWay(state_dir, HERE) as mine:
-        heir = asyncio.create_task(succeed_the_dead(temporal, mine))  # type: ignore[arg-type]
+        heir = asyncio.create_task(succeed_the_dead(cast("Client", temporal), mine))
         await asyncio.to_thread(until, lambda: not dead.exists())
         heir.cancel()
 

@@ -21,7 +21,8 @@ from oneclickdz import OneClickDZ
 from simulator import Settings, create_app
 from starter.connection import quiet_runtime
 from starter.local import DevServer, temporal_program
-from tests.replay.scenarios import ALL, Desk, Play, Scenario, in_many_runs
+from tests.replay.desk import Desk
+from tests.replay.scenarios import ALL, Play, Scenario, in_many_runs
 from topups import TopUps, TopUpsPlugin
 from topups.policy import Policy
 from topups.settings import ClientSettings, WorkerSettings

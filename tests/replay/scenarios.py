@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from temporalio.testing import TimeSkipper
 
 from activities.succession import LOST
+from tests.replay.desk import Desk
 from topups import Phase, TopUpOrder, TopUpRequest, TopUpResult, TopUps, TopUpView
 from topups.start import workflow_id
 
@@ -19,32 +19,6 @@ DJEZZY, MOBILIS = "0771234567", "0661234567"
 # DZD; more than all others ask, which therefore need not wait for it.
 UNPAID = 9_000
 REFUNDED, OFFERS, UNKNOWN, WORKING, NEVER_PAID = (f"060000000{last}" for last in (1, 2, 3, 6, 9))
-
-
-@dataclass
-class Desk:
-    """The stand-in's desk: what goes wrong there, and how orders end."""
-
-    http: httpx.AsyncClient
-
-    async def _tell(self, path: str, what: dict[str, Any]) -> None:
-        (await self.http.post(f"/_admin/{path}", json=what)).raise_for_status()
-
-    async def fault(self, ref: str, moment: str, action: Any, endpoint: str = "send") -> None:
-        """Let the next send of an order go wrong."""
-        await self._tell("faults", {"endpoint": endpoint, "ref": ref, "moment": moment, "action": action})
-
-    async def ends(self, ref: str, status: str) -> None:
-        """Bring an order to a status."""
-        await self._tell(f"orders/{ref}/status", {"status": status})
-
-    async def held(self, hold: str) -> None:
-        """Wait until a request waits at a hold."""
-        (await self.http.get(f"/_admin/holds/{hold}", params={"timeout": 30}, timeout=40)).raise_for_status()
-
-    async def release(self, hold: str) -> None:
-        """Let it go."""
-        (await self.http.post(f"/_admin/release/{hold}")).raise_for_status()
 
 
 @dataclass
