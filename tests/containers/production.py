@@ -1,5 +1,7 @@
 """Temporal's production server on PostgreSQL, in containers: killed, restored and started again like the dev server."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -46,6 +48,15 @@ done
 
 def why_no_engine() -> str | None:
     """Say why no Docker engine answers; None where one does."""
+    with warnings.catch_warnings():
+        # Docker's SDK forgets the socket by which it met nobody.
+        warnings.simplefilter("ignore", ResourceWarning)
+        why_not = _why_no_answer()
+        gc.collect()
+    return why_not
+
+
+def _why_no_answer() -> str | None:
     try:
         with closing(docker.from_env()) as client:
             client.ping()
