@@ -19,12 +19,13 @@ from benchmarks.measure import Line, Measure, Size
 from benchmarks.one_for_one import PHONE, OneForOne
 from benchmarks.production import KEY, clients, measured, production_stage, run_workers
 from starter.demo.stage import Stage
+from starter.processes import Process
 from topups import TopUps
 
 # Orders that wait to be sent while others' ends aren't known yet; without them the limit wouldn't be met.
 BACKLOG, BACKLOG_SHARE = 20, 0.1
-# Faster would make orders denser than any page of a real key's.
-FILL_A_SECOND, FILL_SECONDS_MAX = 4.0, 600.0
+# What the limit allows a real key: faster would make orders denser than any page of its list.
+FILL_A_SECOND, FILL_SECONDS_MAX = 2.0, 900.0
 # Of a thousand orders some are under way for longer than 60 checks.
 POLLS = {"TOPUPS_POLL_COUNT": "1000"}
 # Nobody asks before the fill is over, which would only make it slow; then all are woken.
@@ -51,6 +52,17 @@ PLANS: dict[Size, Plan] = {
 
 
 @dataclass(frozen=True)
+class _Filled:
+    """A provider with so many under way, within its limit since then (epoch seconds)."""
+
+    in_flight: int
+    stage: Stage
+    topups: TopUps
+    loop: ClosedLoop
+    limited: float
+
+
+@dataclass(frozen=True)
 class Point:
     """So many under way with so many workers; `interval` between two answers of an order, seconds."""
 
@@ -69,7 +81,7 @@ class Point:
 async def measure(size: Size) -> Measure:
     """Measure the points one after the other, and draw them."""
     plan = PLANS[size]
-    points = [await _point(plan, count, workers) for count in plan.warm_up for workers in plan.workers]
+    points = [point for count in plan.warm_up for point in await _points(plan, count)]
     facts = [point.facts() for point in points]
     file = PLOT.get(size, Path("docs/images/growth.svg"))
     return Measure(
@@ -88,23 +100,31 @@ def _drawn(points: list[dict[str, Any]], file: Path) -> str:
     return str(file)
 
 
-async def _point(plan: Plan, in_flight: int, workers: int) -> Point:
+async def _points(plan: Plan, in_flight: int) -> list[Point]:
     async with production_stage() as stage:
         topups = await clients(stage)
         async with ClosedLoop(topups, phone=PHONE) as loop:
             provider = OneForOne(stage.desk, stage.ledger, KEY)
             await _fill(stage, loop, provider, in_flight)
             limited = time.time()
-            processes = await run_workers(stage, workers, POLLS)
             await loop.until(_wake(topups, provider.under_way))
             loop.beside(provider.keep())
             backlog = max(BACKLOG, int(in_flight * BACKLOG_SHARE))
             loop.add(backlog, over_seconds=backlog / 2)
-            span = await measured(loop, plan.warm_up[in_flight], plan.window, processes)
-        known = {one.ref: one.at for one in loop.finished}
-        found = figures(Books(stage.ledger, KEY), span, known, since=limited)
-        interval = await mean_interval(topups.client, [ref for ref, at in known.items() if at in span])
-        return Point(in_flight, workers, found, interval, client_facts(loop, span))
+            filled = _Filled(in_flight, stage, topups, loop, limited)
+            return [await _point(plan, filled, workers) for workers in plan.workers]
+
+
+async def _point(plan: Plan, filled: _Filled, workers: int) -> Point:
+    stage, loop, in_flight = filled.stage, filled.loop, filled.in_flight
+    processes = await run_workers(stage, workers, POLLS)
+    span = await measured(loop, plan.warm_up[in_flight], plan.window, processes)
+    known = {one.ref: one.at for one in loop.finished}
+    found = figures(Books(stage.ledger, KEY), span, known, since=filled.limited)
+    ended = [ref for ref, at in known.items() if at in span]
+    interval = await mean_interval(filled.topups.client, ended, span.since)
+    await _stop(processes)
+    return Point(in_flight, workers, found, interval, client_facts(loop, span))
 
 
 async def _fill(stage: Stage, loop: ClosedLoop, provider: OneForOne, count: int) -> None:
@@ -114,13 +134,18 @@ async def _fill(stage: Stage, loop: ClosedLoop, provider: OneForOne, count: int)
     filling = await run_workers(stage, 1, FILLING | {"TOPUPS_STATE_DIR": str(stage.folder / "filling")})
     loop.add(count, over_seconds=count / FILL_A_SECOND)
     await loop.until(provider.fill(count, FILL_SECONDS_MAX))
-    for worker in filling:
-        worker.terminate()
-        await worker.ended(STOP_SECONDS)
+    await _stop(filling)
     # Started again it has its true limit, and has forgotten what it counted.
     stage.simulator.kill()
     stage.simulator.start()
     await stage.simulator.wait_for_port(urlsplit(stage.provider_url).port or 0)
+
+
+async def _stop(workers: Sequence[Process]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        await worker.ended(STOP_SECONDS)
 
 
 async def _wake(topups: TopUps, refs: Sequence[str]) -> None:

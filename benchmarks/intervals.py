@@ -13,16 +13,17 @@ SAMPLE = 60
 FOUND = "found"
 
 
-async def mean_interval(client: Client, refs: Sequence[str]) -> float | None:
+async def mean_interval(client: Client, refs: Sequence[str], since: float = 0.0) -> float | None:
     """Return the mean time between two answers for the same order, seconds, of at most 60 of the orders.
 
-    None when no order has two. An answer that tells the order's status counts, whatever activity brought it.
+    Only those that end ``since`` then (epoch seconds) count; None when there are none. An answer that tells the order's
+    status counts, whatever activity brought it.
     """
     intervals: list[float] = []
     for ref in refs[:: max(1, len(refs) // SAMPLE)][:SAMPLE]:
         history = await client.get_workflow_handle(workflow_id(ref)).fetch_history()
         answered = [moment async for moment in _answers(client, history.events)]
-        intervals += [later - earlier for earlier, later in pairwise(answered)]
+        intervals += [later - earlier for earlier, later in pairwise(answered) if later >= since]
     return fmean(intervals) if intervals else None
 
 

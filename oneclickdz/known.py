@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from oneclickdz.models import TopUpRecord
 from oneclickdz.pages import BELIEVED, CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, pages_for, rank
 
-# A row that was on a page is kept for the check that is due next.
-KEPT_SECONDS = 15.0
+# A row that was on a page is kept for the check that is due next; a delivery stays one, and with many under way that
+# check may come late.
+KEPT_SECONDS, DELIVERY_KEPT_SECONDS = 15.0, 120.0
 # Who wasn't seen for so long is no longer thought to be under way: another worker may have heard of the end.
 SIGHT_SECONDS, CLOCK_STEP_SECONDS = 120.0, 5.0
 # A list may be a moment behind an order's own record.
@@ -115,7 +116,7 @@ class Known:
 
     def take_in(self, rows: Sequence[TopUpRecord], now: float) -> None:
         """Remember what a page says, also of orders that nobody asks for just now."""
-        self.rows = {key: kept for key, kept in self.rows.items() if kept[1] > now - KEPT_SECONDS}
+        self.rows = {key: kept for key, kept in self.rows.items() if _is_kept(*kept, now)}
         for key, row in by_id(rows).items():
             if row is not None:
                 self.rows[key] = row, now
@@ -123,8 +124,8 @@ class Known:
 
     def row(self, topup_id: str, now: float) -> tuple[TopUpRecord | None, float]:
         """What a page showed of an order a moment ago, and when; nothing where it has been answered since."""
-        record, at = self.rows.get(topup_id, (None, 0.0))
-        return (record, at) if at > now - KEPT_SECONDS else (None, 0.0)
+        kept = self.rows.get(topup_id)
+        return kept if kept and _is_kept(*kept, now) else (None, 0.0)
 
     def round(self, longest: float, now: float) -> Round:
         """What it takes to see all orders that are under way, with pages for at most ``longest`` seconds each."""
@@ -145,3 +146,7 @@ class Known:
         is_over = record.status not in UNDER_WAY or self.rank(topup_id) == rank(DELIVERED)
         if record.created_at is not None and not is_over:
             self.sights[topup_id] = Sight(record.created_at.timestamp(), now)
+
+
+def _is_kept(row: TopUpRecord, at: float, now: float) -> bool:
+    return at > now - (DELIVERY_KEPT_SECONDS if row.status == DELIVERED else KEPT_SECONDS)

@@ -13,8 +13,6 @@ from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Made, Span,
 
 # A page costs as much as one check, but may miss an order.
 FEW = 3
-# Where so many others are on it, a page is worth it for one: it is kept for them, who ask soon.
-MANY_OTHERS = 20
 # The provider ends most orders in half a minute.
 OLD_SECONDS = 300.0
 # An old order is asked for by itself, so that a list which lags behind for ever harms nobody; unless there are so many
@@ -129,6 +127,6 @@ class Waves:
         others = self._known.under_way(not_since=now - self.round_seconds(now) / 2)
         span = best_span(list(fit.values()), others, self._longest, around=fit[first] if first else None)
         together = [each for each, at in fit.items() if span.covers(at)]
-        kept_for = sum(span.since <= at <= span.until for at in others)
-        worth_it = len(together) >= FEW or (together and kept_for >= MANY_OTHERS)
-        return Wave((), together, span) if worth_it else None
+        # The others may wait at other workers, who read the page too; or they ask soon, and it is kept for them.
+        on_it = sum(span.since <= at <= span.until for at in others)
+        return Wave((), together, span) if together and max(len(together), on_it) >= FEW else None

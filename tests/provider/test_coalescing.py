@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from oneclickdz import RateLimited, TopUpRecord
-from oneclickdz.known import KEPT_SECONDS, REMEMBERED, Known
+from oneclickdz.known import DELIVERY_KEPT_SECONDS, REMEMBERED, Known
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.turns import BURST, Turns
 from tests.provider.shop import Shop
@@ -68,12 +68,12 @@ async def test_a_delivery_on_a_page_answers_the_check_that_is_due_next(shop: Sho
     assert (shop.pages, shop.singles) == (1, [])
 
 
-async def test_a_delivery_is_not_kept_for_long(shop: Shop) -> None:
+async def test_a_delivery_is_not_kept_for_ever(shop: Shop) -> None:
     client = await shop.known()
     ids = shop.crowd(6)
     shop.orders[ids[5]]["status"] = "FULFILLED"
     await shop.check_all(client, ids[:5])
-    shop.clock.seconds += KEPT_SECONDS + 1
+    shop.clock.seconds += DELIVERY_KEPT_SECONDS + 1
     await shop.check(client, ids[5])
     assert shop.singles == [ids[5]]
 

@@ -6,12 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 
 from oneclickdz import TopUpRecord
-from oneclickdz.known import KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known, Round
+from oneclickdz.known import DELIVERY_KEPT_SECONDS, KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known, Round
 from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span, pages_for
 from oneclickdz.waves import (
     CROWD,
+    FEW,
     FULL_SECONDS,
-    MANY_OTHERS,
     ROUND_SECONDS_MAX,
     SAMPLE_EVERY,
     Waiting,
@@ -115,6 +115,15 @@ def test_a_row_is_kept_for_the_next_check_until_that_is_answered_or_too_late() -
     assert found.row("2", 10.0 + KEPT_SECONDS) == (None, 0.0)
 
 
+def test_a_delivery_is_kept_for_longer_than_what_may_change() -> None:
+    found = known(row(1, 5.0, "FULFILLED"), row(2, 6.0), seen_at=10.0)
+    found.take_in([], 10.0 + KEPT_SECONDS)
+    assert found.row("1", 10.0 + KEPT_SECONDS) == (row(1, 5.0, "FULFILLED"), 10.0)
+    assert found.row("1", 10.0 + DELIVERY_KEPT_SECONDS) == (None, 0.0)
+    found.take_in([], 10.0 + DELIVERY_KEPT_SECONDS)
+    assert found.rows == {}
+
+
 async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
     found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
     waves = Waves(found, PACE)
@@ -146,12 +155,18 @@ async def test_no_round_is_thought_to_take_longer_than_a_minute() -> None:
     assert Waves(found, PACE).round_seconds(1_000.0) == ROUND_SECONDS_MAX
 
 
-async def test_a_page_is_worth_it_for_one_where_so_many_others_are_on_it() -> None:
-    rows = [row(number, 900.0 + number) for number in range(MANY_OTHERS)]
+async def test_a_page_is_worth_it_for_one_where_a_few_are_on_it_who_may_wait_at_other_workers() -> None:
+    rows = [row(number, 900.0 + number) for number in range(FEW)]
     waves = Waves(known(*rows, seen_at=980.0), PACE)
     assert len(waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).together) == 1
     waves = Waves(known(*rows[1:], seen_at=980.0), PACE)
     assert waves.choose([waits(1, 900.0)], 1_000.0, trusted=True).span is None
+
+
+async def test_those_who_were_seen_a_moment_ago_make_no_page_worth_it() -> None:
+    rows = [row(number, 900.0 + number) for number in range(FEW)]
+    waves = Waves(known(*rows, seen_at=999.9), PACE)
+    assert waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).span is None
 
 
 async def test_in_a_crowd_old_orders_are_on_pages_too() -> None:
