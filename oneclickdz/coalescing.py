@@ -1,32 +1,28 @@
 """Checks that are due together share one page of the list, behind the method that asks for one of them.
 
 Every request for checks takes a *turn*; turns are a few seconds apart, by the key's budget, and shared by all
-processes that use the key. What is due meanwhile waits for the next turn, in which one page answers all of it; too
-few for a page go one by one. The page stands where the other processes find it. A page says less than an order's own
-check: see `oneclickdz.pages` for what it is believed. Whatever it doesn't settle is asked for by itself.
+processes that use the key. What is due meanwhile waits for the next turn, in which one page answers all of it; where
+few orders are under way they go one by one. The page stands where the other processes find it. A page says less than
+an order's own check: see `oneclickdz.pages` for what it is believed. Whatever it doesn't settle is asked for by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from oneclickdz.errors import CredentialsRefused, NotSent, OneClickDZError, RateLimited, SaysNothing, Unreachable
 from oneclickdz.known import Known
 from oneclickdz.models import TopUpPage, TopUpRecord
-from oneclickdz.pages import DELIVERED, LARGEST_PAGE, Span, by_id, is_believed
+from oneclickdz.pages import DELIVERED, LARGEST_PAGE, Span, by_id, is_believed, rank
+from oneclickdz.trust import Trust
 from oneclickdz.turns import Page, Turns
 from oneclickdz.waves import FEW, Waiting, Wave, Waves
 
 # In all 9 s: the activity that asks has 10.
 ASKED_WITHIN_SECONDS, ANSWERED_WITHIN_SECONDS = 5.5, 9.0
-# For so long no page is asked for after one that failed or lied.
-DISTRUST_SECONDS = 60.0
 GATHER_SECONDS, LOOK_SECONDS = 0.05, 0.2
 CLOCKS_APART_SECONDS = 2.0
-
-logger = logging.getLogger(__name__)
 
 AskOne = Callable[[str], Awaitable[TopUpRecord]]
 AskPage = Callable[[Span], Awaitable[TopUpPage]]
@@ -45,7 +41,7 @@ class Checks:
         self._known = Known()
         self._waves = Waves(self._known, turns.pace)
         self._waiting: dict[str, Waiting] = {}
-        self._distrust_until = 0.0
+        self._trust = Trust(turns.now)
         self._collector: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -57,8 +53,8 @@ class Checks:
     async def check(self, topup_id: str, sent_at: float, seen_at: float = 0.0) -> TopUpRecord:
         """The order's record, by a request of its own or from a page. Raises NotFound or SaysNothing."""
         now = self._turns.now()
-        shown, _ = self._known.row(topup_id, now)
-        if shown is not None and shown.status == DELIVERED:
+        shown, asked_at = self._known.row(topup_id, now)
+        if shown is not None and shown.status == DELIVERED and asked_at > seen_at:
             self._known.learn(topup_id, sent_at, shown, now)
             return shown
         waiting = self._waiting.get(topup_id)
@@ -103,6 +99,7 @@ class Checks:
     def _turn_away_late(self, wait: float) -> None:
         now = self._turns.now()
         coming, alone = self._waves.round(now), 0
+        for_themselves = self._waves.for_themselves(self._waiting.values(), now)
         # Those made at about the same time come back together: one page will hold them.
         for place, each in enumerate(sorted(self._waiting.values(), key=lambda each: each.sent_at)):
             pages = max(place // LARGEST_PAGE, coming.pages_before(self._waves.heard_at(each)))
@@ -110,7 +107,9 @@ class Checks:
                 # One of them takes a turn beside each page's.
                 pages, alone = 2 * alone, alone + 1
             back_in = wait + self._turns.pace * pages
-            if each.since + ASKED_WITHIN_SECONDS < now + back_in and not self._settle_one(each, now):
+            if each.since + ASKED_WITHIN_SECONDS >= now + back_in:
+                continue
+            if each in for_themselves or not self._settle_one(each, now):
                 text = "The request limit of this key is reached, so nothing was asked."
                 self._turn_away([each], RateLimited(text, retry_after=back_in))
 
@@ -133,7 +132,7 @@ class Checks:
 
     def _wave(self) -> Wave:
         now = self._turns.now()
-        return self._waves.choose(list(self._waiting.values()), now, trusted=now >= self._distrust_until)
+        return self._waves.choose(list(self._waiting.values()), now, trusted=self._trust.is_there())
 
     async def _play(self, wave: Wave) -> None:
         for each in (*wave.alone, *wave.together):
@@ -169,11 +168,14 @@ class Checks:
             await self._no_page(those, error)
             return
         if (behind := self._known.behind(page.items, asked_at)) >= FEW:
-            self._distrust(f"a page of the list is behind what {behind} orders were told")
+            self._trust.lose(f"a page is behind what {behind} orders were told")
         self._waves.measure(span, page.items, asked_at)
+        expected = self._known.expected(span)
         self._wait_on(those)
-        self._settle(page.items, asked_at)
-        self._ask_again(those, is_full=len(page.items) >= LARGEST_PAGE)
+        self._settle(page.items, asked_at, asked_for=those)
+        if len(page.items) < LARGEST_PAGE:
+            self._judge(those, page.items, expected)
+        await self._ask_again(those, is_full=len(page.items) >= LARGEST_PAGE)
         await self._turns.publish(page.items, asked_at)
 
     async def _no_page(self, those: Sequence[Waiting], error: OneClickDZError) -> None:
@@ -183,7 +185,7 @@ class Checks:
             self._wait_on(those)
             return
         if not isinstance(error, NotSent | CredentialsRefused | Unreachable) and error.reason != "rate_limit":
-            self._distrust(f"a page of the list can't be used: {error}")
+            self._trust.lose(f"a page of it can't be used: {error}")
         for each in those:
             each.fail(error)
 
@@ -193,32 +195,44 @@ class Checks:
         if self._collector is None or self._collector.done():
             self._collector = asyncio.create_task(self._collect())
 
-    def _settle(self, rows: Sequence[TopUpRecord], asked_at: float) -> None:
+    def _settle(self, rows: Sequence[TopUpRecord], asked_at: float, asked_for: Sequence[Waiting] = ()) -> None:
         """Answer every check that was due before the page was asked for; keep the rest of it."""
         self._known.take_in(rows, asked_at)
         found = by_id(rows)
-        for each in list(self._waiting.values()):
-            row = found.get(each.topup_id)
-            if row is not None and each.since <= asked_at and is_believed(row, self._known.rank(each.topup_id)):
+        for_themselves = set(self._waves.for_themselves(self._waiting.values(), asked_at)) - set(asked_for)
+        for each in [each for each in self._waiting.values() if each.topup_id in found]:
+            row = found[each.topup_id]
+            if row is None or rank(row.status) < 0:
+                each.alone = True
+            elif each.since > asked_at or (each in for_themselves and row.status != DELIVERED):
+                continue
+            elif is_believed(row, self._known.rank(each.topup_id)):
                 del self._waiting[each.topup_id]
                 self._tell(each, row)
 
-    def _ask_again(self, those: Sequence[Waiting], *, is_full: bool) -> None:
+    def _judge(self, those: Sequence[Waiting], rows: Sequence[TopUpRecord], expected: set[str]) -> None:
+        shown = by_id(rows)
+        missed = {each.topup_id for each in those if self._known.is_sure(each.topup_id) and not each.answer.done()}
+        # A word that a page is not believed is no lie.
+        odd = {key for key, row in shown.items() if row is not None and rank(row.status) < 0}
+        sure = expected | {each.topup_id for each in those if self._known.is_sure(each.topup_id)}
+        self._trust.judge(len(sure), len(((expected - set(shown)) | missed) - odd))
+
+    async def _ask_again(self, those: Sequence[Waiting], *, is_full: bool) -> None:
         """Whom the page should have settled and didn't asks alone; a second page is tried where it was only full."""
         missed = [each for each in those if not each.answer.done()]
-        sure = [each for each in those if self._known.is_sure(each.topup_id)]
-        lost = [each for each in sure if each in missed]
         for each in missed:
             each.missed += 1
             each.alone = not is_full or each.missed > 1
             if each.alone:
-                self._known.unsettled.add(each.topup_id)
-        if not is_full and len(lost) >= max(FEW, len(sure) // 2):
-            self._distrust(f"a page of the list settles {len(sure) - len(lost)} of {len(sure)} orders")
-
-    def _distrust(self, why: str) -> None:
-        logger.warning("Checks go one by one for %g s: %s", DISTRUST_SECONDS, why)
-        self._distrust_until = self._turns.now() + DISTRUST_SECONDS
+                self._known.leave_open(each.topup_id)
+        at_once = [each for each in missed if each.alone and self._waiting.get(each.topup_id) is each]
+        if 0 < len(at_once) < FEW:
+            # So few are asked for at once, as they would have been without a page.
+            for each in at_once:
+                del self._waiting[each.topup_id]
+                self._begin(self._one(each))
+            await self._turns.charge(len(at_once))
 
     def _tell(self, each: Waiting, record: TopUpRecord) -> None:
         self._known.learn(each.topup_id, each.sent_at, record, self._turns.now())

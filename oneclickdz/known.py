@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oneclickdz.models import TopUpRecord
-from oneclickdz.pages import BELIEVED, CREATED_WITHIN_SECONDS, DELIVERED, Made, by_id, pages_for, rank
+from oneclickdz.pages import (
+    BELIEVED,
+    CREATED_WITHIN_SECONDS,
+    DELIVERED,
+    MARGIN_SECONDS,
+    Made,
+    Span,
+    by_id,
+    pages_for,
+    rank,
+)
 
 # A row that was on a page is kept for the check that is due next; a delivery stays one, and with many under way that
 # check may come late.
@@ -66,6 +76,13 @@ class Known:
     sights: dict[str, Sight] = field(default_factory=dict)
     unsettled: set[str] = field(default_factory=set)
 
+    def leave_open(self, topup_id: str) -> None:
+        """A page didn't settle the order."""
+        if len(self.unsettled) >= REMEMBERED:
+            # Other workers may have answered them; a page only misses the others once more.
+            self.unsettled.clear()
+        self.unsettled.add(topup_id)
+
     def made(self, topup_id: str, sent_at: float) -> Made | None:
         """When the provider made the order; None while nobody can tell."""
         at = self._heard(topup_id).made
@@ -118,6 +135,9 @@ class Known:
         """Remember what a page says, also of orders that nobody asks for just now."""
         self.rows = {key: kept for key, kept in self.rows.items() if _is_kept(*kept, now)}
         for key, row in by_id(rows).items():
+            if self.rows.get(key, (None, 0.0))[1] > now:
+                continue
+            self.rows.pop(key, None)
             if row is not None:
                 self.rows[key] = row, now
                 self._sight(key, row, now)
@@ -135,9 +155,14 @@ class Known:
         pages = pages_for((sight.made for sight in self.sights.values()), longest)
         return Round(pages, sorted(sight.seen_at for sight in self.sights.values()))
 
-    def under_way(self, not_since: float) -> list[float]:
-        """When those were made that are under way and were not seen since then."""
-        return [sight.made for sight in self.sights.values() if sight.seen_at <= not_since]
+    def under_way(self, not_since: float) -> dict[str, float]:
+        """Those that are under way and were not seen since then, and when they were made."""
+        return {key: sight.made for key, sight in self.sights.items() if sight.seen_at <= not_since}
+
+    def expected(self, span: Span) -> set[str]:
+        """Those that a page for this span must show, as orders that were under way a moment ago."""
+        since, until = span.since + MARGIN_SECONDS, span.until - MARGIN_SECONDS
+        return {key for key, sight in self.sights.items() if since <= sight.made <= until}
 
     def _sight(self, topup_id: str, record: TopUpRecord, now: float) -> None:
         if self.seen_at(topup_id) > now:

@@ -1,9 +1,9 @@
-"""Who is asked for in a turn, and how: few of them one by one, many by a page."""
+"""Who is asked for in a turn, and how: one by one where few orders are under way, by a page where many are."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from oneclickdz.errors import OneClickDZError
@@ -11,7 +11,8 @@ from oneclickdz.known import SKEW_MARGIN_SECONDS, Known, Round
 from oneclickdz.models import TopUpRecord
 from oneclickdz.pages import GROWTH, LARGEST_PAGE, SPAN_MAX_SECONDS, Made, Span, best_span, longest_from
 
-# A page costs as much as one check, but may miss an order.
+# A page costs as much as one check, but may miss an order. Who is on it may wait at another worker, which reads it too,
+# or ask soon.
 FEW = 3
 # The provider ends most orders in half a minute.
 OLD_SECONDS = 300.0
@@ -76,6 +77,11 @@ class Waves:
         """When something was heard of an order, its send at the least."""
         return max(self._known.seen_at(each.topup_id), each.seen_at, each.sent_at)
 
+    def for_themselves(self, those: Iterable[Waiting], now: float) -> list[Waiting]:
+        """Those whom a page answers only when they are delivered: the old ones, unless the budget would not do."""
+        old = _old(those, now)
+        return [] if len(old) >= FEW_OLD or len(self.round(now).seen) >= CROWD else old
+
     def measure(self, span: Span, rows: Sequence[TopUpRecord], now: float) -> None:
         """Learn from a page how much time one holds."""
         self._longest = longest_from(span, rows, self._longest)
@@ -95,11 +101,11 @@ class Waves:
     def _fit(self, everybody: Sequence[Waiting], now: float) -> dict[Waiting, Made]:
         made = {each: self._known.made(each.topup_id, each.sent_at) for each in everybody if not each.alone}
         fit = {each: self._narrow(at) for each, at in made.items() if at is not None}
-        old = [each for each in fit if each.sent_at < now - OLD_SECONDS]
-        if len(old) >= FEW_OLD or len(self.round(now).seen) >= CROWD:
+        alone = self.for_themselves(fit, now)
+        if not alone and (old := _old(fit, now)):
             self._shared += 1
-            old = old[:1] if self._shared % SAMPLE_EVERY == 0 else []
-        return {each: at for each, at in fit.items() if each not in old}
+            alone = old[:1] if self._shared % SAMPLE_EVERY == 0 else []
+        return {each: at for each, at in fit.items() if each not in alone}
 
     def _narrow(self, made: Made) -> Made:
         # Where a page holds but a few seconds, no span covers all of a doubtful time: the likely part must do.
@@ -125,8 +131,12 @@ class Waves:
 
     def _around(self, fit: Mapping[Waiting, Made], first: Waiting | None, now: float) -> Wave | None:
         others = self._known.under_way(not_since=now - self.round_seconds(now) / 2)
-        span = best_span(list(fit.values()), others, self._longest, around=fit[first] if first else None)
+        span = best_span(list(fit.values()), others.values(), self._longest, around=fit[first] if first else None)
         together = [each for each, at in fit.items() if span.covers(at)]
-        # The others may wait at other workers, who read the page too; or they ask soon, and it is kept for them.
-        on_it = sum(span.since <= at <= span.until for at in others)
-        return Wave((), together, span) if together and max(len(together), on_it) >= FEW else None
+        on_it = {key for key, at in others.items() if span.since <= at <= span.until}
+        on_it |= {each.topup_id for each in together}
+        return Wave((), together, span) if together and len(on_it) >= FEW else None
+
+
+def _old(those: Iterable[Waiting], now: float) -> list[Waiting]:
+    return [each for each in those if each.sent_at < now - OLD_SECONDS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,7 +66,9 @@ class Shop:
 
     async def published(self) -> Path:
         """The file in which other workers find the newest page."""
-        await until(lambda: list(self.kit.folder.glob("*.page.json")))
+        await until(
+            lambda: any(json.loads(turn.read_text())["page_at"] for turn in self.kit.folder.glob("*.turn.json"))
+        )
         return next(self.kit.folder.glob("*.page.json"))
 
     @property

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from oneclickdz import RateLimited, TopUpRecord
-from oneclickdz.known import DELIVERY_KEPT_SECONDS, REMEMBERED, Known
+from oneclickdz.known import DELIVERY_KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.turns import BURST, Turns
 from tests.provider.shop import Shop
@@ -24,6 +24,7 @@ async def test_checks_that_are_due_together_cost_one_request(shop: Shop) -> None
 
 async def test_a_few_go_one_by_one(shop: Shop) -> None:
     client = await shop.known()
+    shop.clock.seconds += SIGHT_SECONDS
     ids = shop.crowd(2)
     await shop.check_all(client, ids)
     assert (shop.pages, sorted(shop.singles)) == (0, ids)
@@ -65,6 +66,30 @@ async def test_a_delivery_on_a_page_answers_the_check_that_is_due_next(shop: Sho
     shop.orders[ids[5]]["status"] = "FULFILLED"
     await shop.check_all(client, ids[:5])
     assert (await shop.check(client, ids[5])).status == "FULFILLED"
+    assert (shop.pages, shop.singles) == (1, [])
+
+
+async def test_a_delivery_is_kept_for_a_check_that_comes_late(shop: Shop) -> None:
+    client = await shop.known()
+    ids = shop.crowd(6)
+    shop.orders[ids[5]]["status"] = "FULFILLED"
+    await shop.check_all(client, ids[:5])
+    shop.clock.seconds += 60
+    assert (await shop.check(client, ids[5])).status == "FULFILLED"
+    assert (shop.pages, shop.singles) == (1, [])
+
+
+async def test_those_who_wait_at_two_workers_share_one_page(shop: Shop) -> None:
+    ours, theirs = await shop.known(rate_limit=120), await shop.known(rate_limit=120)
+    ids = shop.crowd(6)
+    await shop.check_all(ours, ids)
+    await shop.published()
+    await shop.check(theirs, ids[0])
+    shop.clock.seconds += 20
+    shop.provider.requests.clear()
+    # Else each takes a turn of its own, as after every quiet time.
+    await next(iter(ours._sessions.values()))._checks._turns.put_off(1.0)
+    await asyncio.gather(shop.check(ours, ids[0]), shop.check(theirs, ids[1]))
     assert (shop.pages, shop.singles) == (1, [])
 
 

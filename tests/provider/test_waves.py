@@ -61,10 +61,10 @@ def test_of_two_spans_with_as_many_who_ask_the_one_with_more_others_is_taken() -
 
 def test_an_order_is_under_way_until_a_page_shows_its_end() -> None:
     found = known(row(1, 5.0), row(2, 6.0), row(3, 7.0, "REFUNDED"), seen_at=10.0)
-    assert sorted(found.under_way(10.0)) == [5.0, 6.0]
-    assert found.under_way(9.0) == []
+    assert found.under_way(10.0) == {"1": 5.0, "2": 6.0}
+    assert found.under_way(9.0) == {}
     found.take_in([row(1, 5.0, "FULFILLED")], 20.0)
-    assert found.under_way(20.0) == [6.0]
+    assert found.under_way(20.0) == {"2": 6.0}
 
 
 def test_an_order_whose_end_another_worker_heard_soon_counts_no_more() -> None:
@@ -124,6 +124,25 @@ def test_a_delivery_is_kept_for_longer_than_what_may_change() -> None:
     assert found.rows == {}
 
 
+def test_a_page_that_comes_late_replaces_no_newer_row() -> None:
+    found = known(row(1, 5.0, "FULFILLED"), seen_at=10.0)
+    found.take_in([row(1, 5.0)], 9.0)
+    assert found.row("1", 12.0) == (row(1, 5.0, "FULFILLED"), 10.0)
+
+
+def test_rows_that_contradict_each_other_leave_nothing_kept() -> None:
+    found = known(row(1, 5.0, "FULFILLED"), seen_at=10.0)
+    found.take_in([row(1, 5.0, "FULFILLED"), row(1, 5.0)], 12.0)
+    assert found.row("1", 12.0) == (None, 0.0)
+
+
+def test_what_pages_left_open_is_not_kept_without_end() -> None:
+    found = Known()
+    for number in range(REMEMBERED + 1):
+        found.leave_open(str(number))
+    assert found.unsettled == {str(REMEMBERED)}
+
+
 async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
     found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
     waves = Waves(found, PACE)
@@ -161,6 +180,14 @@ async def test_a_page_is_worth_it_for_one_where_a_few_are_on_it_who_may_wait_at_
     assert len(waves.choose([waits(0, 900.0)], 1_000.0, trusted=True).together) == 1
     waves = Waves(known(*rows[1:], seen_at=980.0), PACE)
     assert waves.choose([waits(1, 900.0)], 1_000.0, trusted=True).span is None
+
+
+async def test_two_who_wait_and_one_other_who_was_not_seen_lately_are_enough_for_a_page() -> None:
+    found = known(row(1, 901.0), seen_at=980.0)
+    found.take_in([row(2, 902.0), row(3, 903.0)], 999.9)
+    waves = Waves(found, PACE)
+    assert waves.choose([waits(2, 902.0)], 1_000.0, trusted=True).span is None
+    assert len(waves.choose([waits(2, 902.0), waits(3, 903.0)], 1_000.0, trusted=True).together) == 2
 
 
 async def test_those_who_were_seen_a_moment_ago_make_no_page_worth_it() -> None:

@@ -174,6 +174,19 @@ async def killed_twice(play: Play) -> None:
     await play.end(Phase.FULFILLED)
 
 
+async def killed_in_a_recheck(play: Play) -> None:
+    order = await play.submit(UNKNOWN)
+    await play.phase(Phase.UNKNOWN_ERROR)
+    await play.later(QUARTER)
+    await play.desk.fault(play.ref, "received", {"hold": f"{play.ref}-check"}, "check-id")
+    await order.recheck(by="fatima")
+    await play.desk.held(f"{play.ref}-check")
+    await play.desk.ends(play.ref, "FULFILLED")
+    await play.its_worker_dies()
+    await play.end(Phase.FULFILLED)
+    await play.desk.release(f"{play.ref}-check")
+
+
 async def unknown_error_then_delivered(play: Play) -> None:
     order = await play.submit(UNKNOWN)
     await play.phase(Phase.UNKNOWN_ERROR)
@@ -259,6 +272,7 @@ ALL: tuple[Scenario, ...] = (
     rechecked_in_doubt,
     send_lost_with_its_worker,
     killed_twice,
+    killed_in_a_recheck,
     unknown_error_then_delivered,
     rechecked_in_a_long_wait,
     resolved_as_refunded,
