@@ -130,6 +130,13 @@ def test_a_page_that_comes_late_replaces_no_newer_row() -> None:
     assert found.row("1", 12.0) == (row(1, 5.0, "FULFILLED"), 10.0)
 
 
+def test_a_page_that_comes_late_makes_an_order_be_seen_no_earlier() -> None:
+    found = Known()
+    found.learn("1", 0.0, row(1, 5.0), 20.0)
+    found.take_in([row(1, 5.0)], 15.0)
+    assert found.seen_at("1") == 20.0
+
+
 def test_rows_that_contradict_each_other_leave_nothing_kept() -> None:
     found = known(row(1, 5.0, "FULFILLED"), seen_at=10.0)
     found.take_in([row(1, 5.0, "FULFILLED"), row(1, 5.0)], 12.0)
