@@ -7,6 +7,7 @@ from benchmarks.measure import Run
 NAMES: tuple[str, ...] = (
     "at_the_limit",
     "several_workers",
+    "rounds",
     "accept",
     "engine",
     "replay",
