@@ -103,7 +103,7 @@ class Checks:
         # Those made at about the same time come back together: one page will hold them.
         for place, each in enumerate(sorted(self._waiting.values(), key=lambda each: each.sent_at)):
             pages = max(place // LARGEST_PAGE, coming.pages_before(self._waves.heard_at(each)))
-            if each.alone:
+            if each.alone or each in for_themselves:
                 # One of them takes a turn beside each page's.
                 pages, alone = 2 * alone, alone + 1
             back_in = wait + self._turns.pace * pages
@@ -159,7 +159,7 @@ class Checks:
             self._tell(each, record)
 
     async def _page(self, those: Sequence[Waiting], span: Span) -> None:
-        asked_at = self._turns.now()
+        asked_at, expected = self._turns.now(), self._known.expected(span)
         try:
             page = await self._ask_page(span)
             if page.page > 1:
@@ -170,7 +170,6 @@ class Checks:
         if (behind := self._known.behind(page.items, asked_at)) >= FEW:
             self._trust.lose(f"a page is behind what {behind} orders were told")
         self._waves.measure(span, page.items, asked_at)
-        expected = self._known.expected(span)
         self._wait_on(those)
         self._settle(page.items, asked_at, asked_for=those)
         if len(page.items) < LARGEST_PAGE:
@@ -199,12 +198,15 @@ class Checks:
         """Answer every check that was due before the page was asked for; keep the rest of it."""
         self._known.take_in(rows, asked_at)
         found = by_id(rows)
-        for_themselves = set(self._waves.for_themselves(self._waiting.values(), asked_at)) - set(asked_for)
+        # By the clock of now: by that of a slow page, what was heard meanwhile would look like the future.
+        for_themselves = set(self._waves.for_themselves(self._waiting.values(), self._turns.now())) - set(asked_for)
         for each in [each for each in self._waiting.values() if each.topup_id in found]:
             row = found[each.topup_id]
             if row is None or rank(row.status) < 0:
                 each.alone = True
-            elif each.since > asked_at or (each in for_themselves and row.status != DELIVERED):
+            elif (each.since > asked_at and each not in asked_for) or (
+                each in for_themselves and row.status != DELIVERED
+            ):
                 continue
             elif is_believed(row, self._known.rank(each.topup_id)):
                 del self._waiting[each.topup_id]

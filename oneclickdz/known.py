@@ -159,6 +159,10 @@ class Known:
         """Those that are under way and were not seen since then, and when they were made."""
         return {key: sight.made for key, sight in self.sights.items() if sight.seen_at <= not_since}
 
+    def made_before(self, at: float) -> set[str]:
+        """Those that are under way and older than that, by the provider's clock."""
+        return {key for key, sight in self.sights.items() if sight.made < at}
+
     def expected(self, span: Span) -> set[str]:
         """Those that a page for this span must show, as orders that were under way a moment ago."""
         since, until = span.since + MARGIN_SECONDS, span.until - MARGIN_SECONDS

@@ -79,8 +79,10 @@ class Waves:
 
     def for_themselves(self, those: Iterable[Waiting], now: float) -> list[Waiting]:
         """Those whom a page answers only when they are delivered: the old ones, unless the budget would not do."""
+        # As many may wait at each of the other workers.
+        many = len(self._known.made_before(now - OLD_SECONDS)) >= FEW_OLD or len(self.round(now).seen) >= CROWD
         old = _old(those, now)
-        return [] if len(old) >= FEW_OLD or len(self.round(now).seen) >= CROWD else old
+        return [] if many or len(old) >= FEW_OLD else old
 
     def measure(self, span: Span, rows: Sequence[TopUpRecord], now: float) -> None:
         """Learn from a page how much time one holds."""

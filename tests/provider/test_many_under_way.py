@@ -70,6 +70,14 @@ async def test_an_order_that_comes_a_moment_after_its_page_is_answered_by_it(sho
     assert not shop.provider.requests
 
 
+async def test_a_page_that_takes_long_forgets_nobody_who_was_seen_meanwhile(shop: Shop) -> None:
+    client = await shop.known()
+    ids = crowded(shop, client, 5, ago=1.0)
+    checks = checks_of(client)
+    checks._settle([], shop.clock.now() - 8.0)
+    assert set(ids) <= set(checks._known.sights)
+
+
 async def test_what_an_order_has_heard_already_is_no_answer(shop: Shop) -> None:
     client = await shop.known()
     ids = crowded(shop, client, 450, ago=1.0)

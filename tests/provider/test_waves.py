@@ -11,6 +11,7 @@ from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span
 from oneclickdz.waves import (
     CROWD,
     FEW,
+    FEW_OLD,
     FULL_SECONDS,
     ROUND_SECONDS_MAX,
     SAMPLE_EVERY,
@@ -205,10 +206,19 @@ async def test_those_who_were_seen_a_moment_ago_make_no_page_worth_it() -> None:
 
 async def test_in_a_crowd_old_orders_are_on_pages_too() -> None:
     old = [waits(number, 600.0 + number) for number in range(3)]
-    few = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD - 1)), seen_at=980.0), PACE)
+    rows = [row(number, (600.0 if number < 3 else 720.0) + number) for number in range(CROWD)]
+    few = Waves(known(*rows[:-1], seen_at=980.0), PACE)
     assert few.choose(old, 1_000.0, trusted=True).span is None
-    many = Waves(known(*(row(number, 600.0 + number) for number in range(CROWD)), seen_at=980.0), PACE)
+    many = Waves(known(*rows, seen_at=980.0), PACE)
     assert len(many.choose(old, 1_000.0, trusted=True).together) == 3
+
+
+async def test_old_orders_are_on_pages_too_where_as_many_may_wait_at_other_workers() -> None:
+    old = [waits(number, 600.0 + number) for number in range(3)]
+    few = Waves(known(*(row(number, 600.0 + number) for number in range(FEW_OLD - 1)), seen_at=980.0), PACE)
+    assert few.for_themselves(old, 1_000.0) == old
+    many = Waves(known(*(row(number, 600.0 + number) for number in range(FEW_OLD)), seen_at=980.0), PACE)
+    assert many.for_themselves(old, 1_000.0) == []
 
 
 async def test_in_a_crowd_one_old_order_in_ten_turns_is_asked_for_itself() -> None:
