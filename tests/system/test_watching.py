@@ -107,7 +107,12 @@ async def watched(stage: Stage) -> Watched:
     await stage.desk.fund(LITTLE_MONEY)
     await poor.submit(PHONE)
     money_gone = await ports.scrape(lambda text: value(text, "topups_balance_dzd") == LITTLE_MONEY)
-    confirming = await ports.scrape(lambda text: value(text, 'topups_open_orders{phase="CONFIRMING"}') == 1)
+    # The strange word is heard with the order's first check, whenever that has its turn.
+    confirming = await ports.scrape(
+        lambda text: (
+            value(text, 'topups_open_orders{phase="CONFIRMING"}') == 1 and value(text, "topups_needs_review") == 1
+        )
+    )
     write_key(file, "not-a-key")
     key_refused = await ports.scrape(lambda text: value(text, "topups_credentials_refused") == 1)
     refused = await ports.ready()
