@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from benchmarks.figures import LIMIT
+from benchmarks.growth import BACKLOG, BACKLOG_SHARE, FILL_A_SECOND
 from benchmarks.measure import Line, Measure, Size
 from benchmarks.virtual_key import Key, Worker
 from benchmarks.virtual_time import run
 from oneclickdz import OneClickDZError, RateLimited
+from oneclickdz.pages import DELIVERED
 from topups.kept_back import SHORTEST_HOLD_SECONDS, SPREAD_MAX_SECONDS
 from topups.policy import Policy
 
-DELIVERED = "FULFILLED"
-FILLED_A_SECOND, BACKLOG, BACKLOG_SHARE = 2.0, 20, 0.1
 WARM_UP_SECONDS, WINDOW_SECONDS = 150.0, 140.0
 # From what is due to the worker's asking.
 WAY_SECONDS = 0.03
@@ -91,7 +91,7 @@ class _Loop:
     async def play(self) -> Seen:
         self._key, self._seen = Key(), Seen()
         self._workers = [Worker(self._key) for _ in range(self._number)]
-        self._under_way = [self._key.make(ago=20 + each / FILLED_A_SECOND) for each in range(self._count, 0, -1)]
+        self._under_way = [self._key.make(ago=20 + each / FILL_A_SECOND) for each in range(self._count, 0, -1)]
         backlog = max(BACKLOG, int(self._count * BACKLOG_SHARE))
         slots = [asyncio.create_task(self._slot(known)) for known in self._under_way]
         slots += [asyncio.create_task(self._slot(None, after=each / 2)) for each in range(backlog)]

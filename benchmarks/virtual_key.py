@@ -13,7 +13,7 @@ from oneclickdz.budget import DEFAULT_LIMITS
 from oneclickdz.coalescing import Checks
 from oneclickdz.limits import READ_WAIT_SECONDS, SEND_WAIT_SECONDS, RateWindow
 from oneclickdz.models import TopUpPage
-from oneclickdz.pages import LARGEST_PAGE, Span
+from oneclickdz.pages import DELIVERED, LARGEST_PAGE, Span
 from oneclickdz.state import SharedState
 from oneclickdz.turns import Turns
 
@@ -52,7 +52,7 @@ class Key:
     def deliver(self, topup_id: str) -> None:
         """It has ended now."""
         self.delivered_at[topup_id] = self.now()
-        self._orders[topup_id] = self._orders[topup_id].model_copy(update={"status": "FULFILLED"})
+        self._orders[topup_id] = self._orders[topup_id].model_copy(update={"status": DELIVERED})
 
     def one(self, topup_id: str) -> TopUpRecord:
         """What `check-id` answers."""

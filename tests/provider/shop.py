@@ -12,12 +12,18 @@ from typing import Any
 import httpx
 
 from oneclickdz import OneClickDZ, TopUpRecord
+from oneclickdz.coalescing import Checks
 from oneclickdz.pages import LARGEST_PAGE
 from tests.provider.stand_in import Clock, Kit, Provider, ok, until
 
 LIST = "/mobile/list"
 # The provider's clock is ahead of ours.
 SKEW = 7.0
+
+
+def checks_of(client: OneClickDZ) -> Checks:
+    """The shared checks of a client that has asked for something."""
+    return next(iter(client._sessions.values()))._checks
 
 
 class Shop:

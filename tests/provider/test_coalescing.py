@@ -10,7 +10,7 @@ from oneclickdz import RateLimited, TopUpRecord
 from oneclickdz.known import DELIVERY_KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.turns import BURST, Turns
-from tests.provider.shop import Shop
+from tests.provider.shop import Shop, checks_of
 from tests.provider.stand_in import Clock, until
 
 
@@ -88,7 +88,7 @@ async def test_those_who_wait_at_two_workers_share_one_page(shop: Shop) -> None:
     shop.clock.seconds += 20
     shop.provider.requests.clear()
     # Else each takes a turn of its own, as after every quiet time.
-    await next(iter(ours._sessions.values()))._checks._turns.put_off(1.0)
+    await checks_of(ours)._turns.put_off(1.0)
     await asyncio.gather(shop.check(ours, ids[0]), shop.check(theirs, ids[1]))
     assert (shop.pages, shop.singles) == (1, [])
 
@@ -168,7 +168,7 @@ async def test_whoever_waits_when_the_client_is_closed_hears_so(shop: Shop, cloc
     await shop.check_all(client, shop.crowd(2))
     await shop.check_all(client, shop.crowd(2))
     checks = [asyncio.create_task(shop.check(client, each)) for each in shop.crowd(9)]
-    waiting = next(iter(client._sessions.values()))._checks._waiting
+    waiting = checks_of(client)._waiting
     await until(lambda: len(waiting) == 9)
     await client.aclose()
     results = await asyncio.gather(*checks, return_exceptions=True)

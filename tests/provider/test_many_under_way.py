@@ -9,16 +9,11 @@ from itertools import pairwise
 import pytest
 
 from oneclickdz import OneClickDZ, RateLimited, TopUpRecord
-from oneclickdz.coalescing import Checks
 from oneclickdz.known import LAG_SECONDS
-from tests.provider.shop import Shop
+from tests.provider.shop import Shop, checks_of
 from tests.provider.stand_in import until
 
 DELIVERED = TopUpRecord(id="id", status="FULFILLED")
-
-
-def checks_of(client: OneClickDZ) -> Checks:
-    return next(iter(client._sessions.values()))._checks
 
 
 def crowded(shop: Shop, client: OneClickDZ, count: int, *, ago: float, status: str = "HANDLING") -> list[str]:
