@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from oneclickdz.errors import CredentialsRefused, NotSent, OneClickDZError, RateLimited, SaysNothing, Unreachable
 from oneclickdz.known import Known
 from oneclickdz.models import TopUpPage, TopUpRecord
-from oneclickdz.pages import DELIVERED, LARGEST_PAGE, Span, by_id, is_believed, rank
+from oneclickdz.pages import DELIVERED, LARGEST_PAGE, Span, by_id, is_believed, is_full, rank
 from oneclickdz.trust import Trust
 from oneclickdz.turns import Page, Turns
 from oneclickdz.waves import FEW, Waiting, Wave, Waves
@@ -169,13 +169,14 @@ class Checks:
             return
         if (behind := self._known.behind(page.items, asked_at)) >= FEW:
             self._trust.lose(f"a page is behind what {behind} orders were told")
-        self._waves.measure(span, page.items, asked_at)
+        self._waves.measure(span, page, asked_at)
         self._wait_on(those)
         self._settle(page.items, asked_at, asked_for=those)
-        if len(page.items) < LARGEST_PAGE:
+        if not is_full(page):
             self._judge(those, page.items, expected)
-        await self._ask_again(those, is_full=len(page.items) >= LARGEST_PAGE)
-        await self._turns.publish(page.items, asked_at)
+        await self._ask_again(those, more=is_full(page))
+        if self._trust.is_there():
+            await self._turns.publish(page.items, asked_at)
 
     async def _no_page(self, those: Sequence[Waiting], error: OneClickDZError) -> None:
         if isinstance(error, RateLimited) and (error.retry_after or 0.0) < ASKED_WITHIN_SECONDS:
@@ -190,7 +191,12 @@ class Checks:
 
     def _wait_on(self, those: Sequence[Waiting]) -> None:
         for each in those:
-            self._waiting.setdefault(each.topup_id, each)
+            later = self._waiting.get(each.topup_id, each)
+            if later is not each:
+                # Somebody asked for the same order while its page was under way.
+                each.alone |= later.alone
+                later.follow(each)
+            self._waiting[each.topup_id] = each
         if self._collector is None or self._collector.done():
             self._collector = asyncio.create_task(self._collect())
 
@@ -220,12 +226,12 @@ class Checks:
         sure = expected | {each.topup_id for each in those if self._known.is_sure(each.topup_id)}
         self._trust.judge(len(sure), len(((expected - set(shown)) | missed) - odd))
 
-    async def _ask_again(self, those: Sequence[Waiting], *, is_full: bool) -> None:
-        """Whom the page should have settled and didn't asks alone; a second page is tried where it was only full."""
+    async def _ask_again(self, those: Sequence[Waiting], *, more: bool) -> None:
+        """Whom the page should have settled and didn't asks alone; a second page is tried where there is ``more``."""
         missed = [each for each in those if not each.answer.done()]
         for each in missed:
             each.missed += 1
-            each.alone = not is_full or each.missed > 1
+            each.alone = not more or each.missed > 1
             if each.alone:
                 self._known.leave_open(each.topup_id)
         at_once = [each for each in missed if each.alone and self._waiting.get(each.topup_id) is each]

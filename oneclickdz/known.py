@@ -28,6 +28,8 @@ from oneclickdz.pages import (
 KEPT_SECONDS, DELIVERY_KEPT_SECONDS = 15.0, 120.0
 # Who wasn't seen for so long is no longer thought to be under way: another worker may have heard of the end.
 SIGHT_SECONDS, CLOCK_STEP_SECONDS = 120.0, 5.0
+# No page comes that long after it was asked for: a row that is further ahead is from before the clock was set back.
+ROW_STEP_SECONDS = 30.0
 # A list may be a moment behind an order's own record.
 LAG_SECONDS = 5.0
 UNDER_WAY = BELIEVED[:-1]
@@ -178,4 +180,5 @@ class Known:
 
 
 def _is_kept(row: TopUpRecord, at: float, now: float) -> bool:
-    return at > now - (DELIVERY_KEPT_SECONDS if row.status == DELIVERED else KEPT_SECONDS)
+    kept = DELIVERY_KEPT_SECONDS if row.status == DELIVERED else KEPT_SECONDS
+    return now - kept < at < now + ROW_STEP_SECONDS

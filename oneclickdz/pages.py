@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 from operator import itemgetter
 
-from oneclickdz.models import TopUpRecord
+from oneclickdz.models import TopUpPage, TopUpRecord
 
 LARGEST_PAGE = 100
 # The list's bounds may be rounded or exclusive.
@@ -87,12 +87,18 @@ def pages_for(made: Iterable[float], longest: float) -> int:
     return pages
 
 
-def longest_from(span: Span, rows: Sequence[TopUpRecord], before: float) -> float:
-    """How long a span may be so that a page holds it, after a page of ``rows`` came for ``span``.
+def is_full(page: TopUpPage) -> bool:
+    """Whether orders of the span may be on a further page; a provider may give fewer records than it is asked for."""
+    return len(page.items) >= LARGEST_PAGE or page.total_pages > 1
 
-    The page's own totals are not asked: they would be trusted with whether anything is ever found again.
+
+def longest_from(span: Span, page: TopUpPage, before: float) -> float:
+    """How long a span may be so that a page holds it, after ``page`` came for ``span``.
+
+    The page's totals are only asked whether there is more: they aren't trusted with whether anything is found again.
     """
-    if len(rows) < LARGEST_PAGE:
+    rows = page.items
+    if not is_full(page):
         room = LARGEST_PAGE * FILL / max(len(rows), 1)
         return min(max(before, span.seconds * min(room, GROWTH)), SPAN_MAX_SECONDS)
     made = [row.created_at.timestamp() for row in rows if row.created_at is not None]

@@ -14,7 +14,7 @@ from topups import TemporalUnreachable, TopUpError, TopUps, connect_temporal
 from topups.books.audits import Audits
 from topups.books.differences import AuditResult, AuditView
 from topups.books.reconciling import Reconciliations, keep_schedule
-from topups.namespace import SetupReport, set_up
+from topups.namespace import USABLE_WITHIN_SECONDS, SetupReport, set_up
 from topups.settings import ClientSettings
 
 CALL_SECONDS = 10.0
@@ -70,7 +70,7 @@ class Connection:
         Raises TemporalUnreachable or the SDK's RPCError.
         """
         settings, client = ClientSettings(), await _connect()
-        report = await bounded(set_up(client))
+        report = await bounded(set_up(client), CALL_SECONDS + USABLE_WITHIN_SECONDS)
         return report.model_copy(update={"schedule": await _scheduled(client, settings)})
 
 

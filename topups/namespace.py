@@ -1,5 +1,6 @@
 """What a Temporal namespace must have before it can hold orders, and how to give it that."""
 
+import asyncio
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from topups.search_attributes import REGISTRY
 from topups.temporal_errors import explained
 
 RETENTION = timedelta(days=90)
+USABLE_WITHIN_SECONDS, LOOK_SECONDS = 60.0, 0.2
 _NOT_OURS_TO_DO = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED})
 
 
@@ -61,11 +63,14 @@ async def _search_attributes(client: Client) -> Collection[str]:
 async def set_up(client: Client) -> SetupReport:
     """Register the search attributes and raise the retention to 90 days; harmless when repeated.
 
-    Raises TemporalUnreachable, and SetupNeeded where somebody else must register them, as in Temporal Cloud.
+    Returns when the server takes orders, at most a minute later. Raises TemporalUnreachable, and SetupNeeded where
+    somebody else must register them, as in Temporal Cloud, or where the server needs longer.
     """
     missing = await missing_search_attributes(client)
     if missing:
         await _add(client, missing)
+    with explained():
+        await _until_usable(client)
     days, note = await _raise_retention(client)
     return SetupReport(added=tuple(missing), retention_days=days, retention_note=note)
 
@@ -84,6 +89,31 @@ async def _add(client: Client, missing: list[str]) -> None:
             f"these credentials may not add search attributes ({error.message}): add {wanted} "
             "in Temporal Cloud's UI or with an administrator's key, then run `topup setup` again"
         ) from error
+
+
+async def _until_usable(client: Client) -> None:
+    try:
+        async with asyncio.timeout(USABLE_WITHIN_SECONDS):
+            while True:
+                if await takes_orders(client):
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        raise SetupNeeded(
+            "the search attributes are added, but the server doesn't take orders with them yet: "
+            "run `topup setup` again in a minute"
+        ) from None
+
+
+async def takes_orders(client: Client) -> bool:
+    """Whether the server knows what to do with the search attributes; it reads namespaces anew every few seconds."""
+    try:
+        await client.count_workflows(" AND ".join(f"{name} IS NOT NULL" for name in REGISTRY))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+            raise
+        return False
+    return True
 
 
 async def _raise_retention(client: Client) -> tuple[float, str | None]:

@@ -19,7 +19,7 @@ from testcontainers.core.network import Network
 from starter.local import DYNAMIC_CONFIG, HOST, DevServer
 from starter.processes import Process, free_port
 from tests.conftest import register
-from topups.namespace import missing_search_attributes
+from topups.namespace import missing_search_attributes, takes_orders
 
 VERSIONS = dict(
     line.split("=", 1)
@@ -189,11 +189,10 @@ class ProductionServer(DevServer):
         try:
             client = await self.connect()
             await _with_namespace(client)
-            missing = await missing_search_attributes(client)
-            await register(client, missing)
+            await register(client, await missing_search_attributes(client))
+            return await takes_orders(client)
         except (RPCError, RuntimeError):
             return False
-        return not missing
 
     def _container(self, folder: Path) -> DockerContainer:
         config = folder / "dynamic.yaml"

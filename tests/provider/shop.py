@@ -34,6 +34,7 @@ class Shop:
         self.orders: dict[str, dict[str, Any]] = {}
         self.sent: dict[str, datetime] = {}
         self.spoil: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
+        self.page_size = LARGEST_PAGE
         provider.say(LIST, self._list)
 
     def make(self, number: int, *, ago: float = 30.0, status: str = "HANDLING") -> str:
@@ -90,5 +91,6 @@ class Shop:
         since, until = (datetime.fromisoformat(request.url.params[name]) for name in ("from", "to"))
         rows = [row for row in self.orders.values() if since <= datetime.fromisoformat(row["created_at"]) <= until]
         rows = self.spoil(sorted(rows, key=lambda row: row["created_at"], reverse=True))
-        page = {"page": 1, "pageSize": LARGEST_PAGE, "totalPages": 1, "totalResults": len(rows)}
-        return ok({"items": rows[:LARGEST_PAGE], "pagination": page})
+        pages = max(-(-len(rows) // self.page_size), 1)
+        page = {"page": 1, "pageSize": self.page_size, "totalPages": pages, "totalResults": len(rows)}
+        return ok({"items": rows[: self.page_size], "pagination": page})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from oneclickdz import RateLimited, TopUpRecord
 from oneclickdz.known import DELIVERY_KEPT_SECONDS, REMEMBERED, SIGHT_SECONDS, Known
 from oneclickdz.pages import LARGEST_PAGE
 from oneclickdz.turns import BURST, Turns
+from oneclickdz.waves import Waiting
 from tests.provider.shop import Shop, checks_of
 from tests.provider.stand_in import Clock, until
 
@@ -152,6 +154,37 @@ async def test_two_who_ask_for_the_same_order_share_its_answer(shop: Shop) -> No
     first, second = await shop.check_all(client, [topup_id, topup_id])
     assert first == second
     assert shop.singles == [topup_id]
+
+
+def waiting_for(shop: Shop, topup_id: str) -> Waiting:
+    sent_at, now = shop.sent[topup_id].timestamp(), shop.clock.now()
+    return Waiting(topup_id, sent_at, 0.0, now, asyncio.get_running_loop().create_future())
+
+
+async def test_who_asks_for_an_order_while_its_page_is_under_way_shares_the_answer(shop: Shop) -> None:
+    client = await shop.known()
+    ids = shop.crowd(5)
+    second = waiting_for(shop, ids[0])
+
+    def ask_again(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        checks_of(client)._wait_on([second])
+        return rows
+
+    shop.spoil = ask_again
+    first = await shop.check_all(client, ids)
+    assert await second.answer == first[0]
+    assert (shop.pages, shop.singles) == (1, [])
+
+
+async def test_who_asks_a_second_time_hears_what_went_wrong_as_well(shop: Shop) -> None:
+    client = await shop.known()
+    checks, topup_id = checks_of(client), shop.make(1)
+    first, second = waiting_for(shop, topup_id), waiting_for(shop, topup_id)
+    checks._wait_on([second])
+    checks._wait_on([first])
+    checks._turn_away([first], RateLimited("Ask again later."))
+    with pytest.raises(RateLimited, match="later"):
+        await second.answer
 
 
 async def test_a_page_that_cannot_be_shared_still_answers(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:

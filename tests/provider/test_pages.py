@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from oneclickdz import TopUpRecord
+from oneclickdz.models import TopUpPage
 from oneclickdz.pages import (
     LARGEST_PAGE,
     MARGIN_SECONDS,
@@ -25,6 +26,10 @@ from oneclickdz.pages import (
 def row(topup_id: str | None = "a", status: str = "HANDLING", at: float | None = 0.0, **more: Any) -> TopUpRecord:
     created = None if at is None else datetime.fromtimestamp(at, UTC)
     return TopUpRecord(id=topup_id, status=status, created_at=created, **more)
+
+
+def page(*rows: TopUpRecord, of: int = 1) -> TopUpPage:
+    return TopUpPage.model_construct(items=rows, page=1, total_pages=of)
 
 
 def made(*times: float) -> list[Made]:
@@ -60,18 +65,23 @@ def test_an_order_whose_time_is_not_known_well_is_only_covered_whole() -> None:
 
 def test_a_full_page_makes_the_next_span_shorter_than_what_it_held() -> None:
     rows = [row(str(number), at=float(number)) for number in range(LARGEST_PAGE)]
-    assert longest_from(Span(-300, 300), rows, 600) == pytest.approx(99 * 0.95)
+    assert longest_from(Span(-300, 300), page(*rows), 600) == pytest.approx(99 * 0.95)
+
+
+def test_a_page_that_is_not_the_last_is_full_however_few_it_holds() -> None:
+    rows = [row(str(number), at=float(number)) for number in range(50)]
+    assert longest_from(Span(-300, 300), page(*rows, of=2), 600) == pytest.approx(49 * 0.95)
 
 
 def test_a_full_page_without_times_makes_it_as_short_as_can_be() -> None:
     rows = [row(str(number), at=None) for number in range(LARGEST_PAGE)]
-    assert longest_from(Span(0, 300), rows, 600) == 4 * MARGIN_SECONDS
+    assert longest_from(Span(0, 300), page(*rows), 600) == 4 * MARGIN_SECONDS
 
 
 def test_a_page_with_room_lets_the_next_span_grow_slowly() -> None:
-    assert longest_from(Span(0, 300), [row()], 300) == 600
-    assert longest_from(Span(0, 100), [row()], 300) == 300
-    assert longest_from(Span(0, 10_000), [], 300) == SPAN_MAX_SECONDS
+    assert longest_from(Span(0, 300), page(row()), 300) == 600
+    assert longest_from(Span(0, 100), page(row()), 300) == 300
+    assert longest_from(Span(0, 10_000), page(), 300) == SPAN_MAX_SECONDS
 
 
 def test_rows_that_contradict_each_other_say_nothing() -> None:

@@ -63,6 +63,30 @@ async def test_an_empty_list_is_not_trusted_even_if_one_order_asked_and_another_
     assert (shop.pages, sorted(shop.singles)) == (1, ids[1:])
 
 
+async def test_a_provider_that_gives_smaller_pages_than_it_is_asked_for_is_no_liar(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = [shop.make(number, ago=30.0 + 10 * number) for number in range(8)]
+    await shop.check_all(client, ids)
+    shop.page_size = 4
+    shop.clock.seconds += 20
+    assert [record.id for record in await shop.check_all(client, ids)] == ids
+    assert "one by one" not in caplog.text
+
+
+async def test_a_page_that_cost_the_list_its_trust_is_not_left_for_other_workers(shop: Shop) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = shop.crowd(8)
+    await shop.check_all(client, ids)
+    page = await shop.published()
+    before = page.read_bytes()
+    shop.clock.seconds += 20
+    shop.spoil = lambda rows: rows[:1]
+    await shop.check_all(client, ids)
+    assert page.read_bytes() == before
+
+
 async def test_a_list_that_misses_less_than_half_of_the_orders_is_trusted(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCStatusCode
 
 from tests.unit.temporal import rpc_error
-from topups.errors import SetupNeeded
+from topups.errors import SetupNeeded, TemporalUnreachable
 from topups.namespace import missing_search_attributes, set_up
 from topups.search_attributes import REGISTRY
 
@@ -31,6 +31,8 @@ class FakeNamespace:
     cloud: bool = False
     namespace: str = "default"
     changes: int = 0
+    not_yet: int = 0
+    dead: bool = False
 
     @property
     def operator_service(self) -> "FakeNamespace":
@@ -53,6 +55,14 @@ class FakeNamespace:
             raise rpc_error(RPCStatusCode.PERMISSION_DENIED, "not yours")
         self.changes += 1
         self.known |= request.search_attributes
+
+    async def count_workflows(self, query: str) -> None:
+        if self.dead:
+            raise rpc_error(RPCStatusCode.UNAVAILABLE, "gone")
+        if self.not_yet > 0:
+            self.not_yet -= 1
+            raise rpc_error(RPCStatusCode.INVALID_ARGUMENT, "no mapping defined for search attribute TopUpPhase")
+        assert all(name in query for name in self.known)
 
     async def describe_namespace(self, _: Any) -> DescribeNamespaceResponse:
         kept = Duration()
@@ -86,6 +96,27 @@ async def test_setting_up_adds_all_that_lacks_and_keeps_runs_for_90_days(namespa
     assert (report.added, report.retention_days, report.retention_note) == (tuple(REGISTRY), 90, None)
     assert namespace.known["TopUpNeedsReview"] == IndexedValueType.INDEXED_VALUE_TYPE_BOOL
     assert namespace.kept == timedelta(days=90)
+
+
+async def test_setting_up_ends_when_the_server_takes_orders(namespace: FakeNamespace) -> None:
+    namespace.not_yet = 2
+    await set_up(namespace.client())
+    assert namespace.not_yet == 0
+
+
+async def test_a_server_that_takes_no_orders_yet_is_no_success(
+    namespace: FakeNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("topups.namespace.USABLE_WITHIN_SECONDS", 0.05)
+    namespace.not_yet = 1_000
+    with pytest.raises(SetupNeeded, match="again in a minute"):
+        await set_up(namespace.client())
+
+
+async def test_a_server_that_fails_meanwhile_is_said_to_be_unreachable(namespace: FakeNamespace) -> None:
+    namespace.dead = True
+    with pytest.raises(TemporalUnreachable):
+        await set_up(namespace.client())
 
 
 async def test_setting_up_twice_changes_nothing_the_second_time(namespace: FakeNamespace) -> None:
