@@ -169,12 +169,13 @@ class Checks:
             return
         if (behind := self._known.behind(page.items, asked_at)) >= FEW:
             self._trust.lose(f"a page is behind what {behind} orders were told")
-        self._waves.measure(span, page, asked_at)
+        full = is_full(page, expected)
+        self._waves.measure(span, page.items, asked_at, full=full)
         self._wait_on(those)
         self._settle(page.items, asked_at, asked_for=those)
-        if not is_full(page):
+        if not full:
             self._judge(those, page.items, expected)
-        await self._ask_again(those, more=is_full(page))
+        await self._ask_again(those, more=full)
         if self._trust.is_there():
             await self._turns.publish(page.items, asked_at)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import inf
 from operator import itemgetter
@@ -87,18 +88,18 @@ def pages_for(made: Iterable[float], longest: float) -> int:
     return pages
 
 
-def is_full(page: TopUpPage) -> bool:
-    """Whether orders of the span may be on a further page; a provider may give fewer records than it is asked for."""
-    return len(page.items) >= LARGEST_PAGE or page.total_pages > 1
+def is_full(page: TopUpPage, expected: AbstractSet[str]) -> bool:
+    """Whether orders of the span are on a further page; a provider may give fewer records than it is asked for.
 
-
-def longest_from(span: Span, page: TopUpPage, before: float) -> float:
-    """How long a span may be so that a page holds it, after ``page`` came for ``span``.
-
-    The page's totals are only asked whether there is more: they aren't trusted with whether anything is found again.
+    The page's own totals are believed only where it lacks some that are ``expected``: else a wrong total would have
+    every page look full.
     """
-    rows = page.items
-    if not is_full(page):
+    return len(page.items) >= LARGEST_PAGE or (page.total_pages > 1 and not expected <= set(by_id(page.items)))
+
+
+def longest_from(span: Span, rows: Sequence[TopUpRecord], before: float, *, full: bool) -> float:
+    """How long a span may be so that a page holds it, after a page of ``rows`` came for ``span``."""
+    if not full:
         room = LARGEST_PAGE * FILL / max(len(rows), 1)
         return min(max(before, span.seconds * min(room, GROWTH)), SPAN_MAX_SECONDS)
     made = [row.created_at.timestamp() for row in rows if row.created_at is not None]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from oneclickdz.errors import OneClickDZError
 from oneclickdz.known import SKEW_MARGIN_SECONDS, Known, Round
-from oneclickdz.models import TopUpPage, TopUpRecord
-from oneclickdz.pages import GROWTH, SPAN_MAX_SECONDS, Made, Span, best_span, is_full, longest_from
+from oneclickdz.models import TopUpRecord
+from oneclickdz.pages import GROWTH, SPAN_MAX_SECONDS, Made, Span, best_span, longest_from
 
 # A page costs as much as one check, but may miss an order. Who is on it may wait at another worker, which reads it too,
 # or ask soon.
@@ -94,10 +94,10 @@ class Waves:
         old = _old(those, now)
         return [] if many or len(old) >= FEW_OLD else old
 
-    def measure(self, span: Span, page: TopUpPage, now: float) -> None:
+    def measure(self, span: Span, rows: Sequence[TopUpRecord], now: float, *, full: bool) -> None:
         """Learn from a page how much time one holds."""
-        self._longest = longest_from(span, page, self._longest)
-        if is_full(page):
+        self._longest = longest_from(span, rows, self._longest, full=full)
+        if full:
             self._full_at = now
 
     def choose(self, waiting: Sequence[Waiting], now: float, *, trusted: bool) -> Wave:

@@ -18,6 +18,7 @@ from oneclickdz.pages import (
     best_span,
     by_id,
     is_believed,
+    is_full,
     longest_from,
     rank,
 )
@@ -26,10 +27,6 @@ from oneclickdz.pages import (
 def row(topup_id: str | None = "a", status: str = "HANDLING", at: float | None = 0.0, **more: Any) -> TopUpRecord:
     created = None if at is None else datetime.fromtimestamp(at, UTC)
     return TopUpRecord(id=topup_id, status=status, created_at=created, **more)
-
-
-def page(*rows: TopUpRecord, of: int = 1) -> TopUpPage:
-    return TopUpPage.model_construct(items=rows, page=1, total_pages=of)
 
 
 def made(*times: float) -> list[Made]:
@@ -65,23 +62,35 @@ def test_an_order_whose_time_is_not_known_well_is_only_covered_whole() -> None:
 
 def test_a_full_page_makes_the_next_span_shorter_than_what_it_held() -> None:
     rows = [row(str(number), at=float(number)) for number in range(LARGEST_PAGE)]
-    assert longest_from(Span(-300, 300), page(*rows), 600) == pytest.approx(99 * 0.95)
-
-
-def test_a_page_that_is_not_the_last_is_full_however_few_it_holds() -> None:
-    rows = [row(str(number), at=float(number)) for number in range(50)]
-    assert longest_from(Span(-300, 300), page(*rows, of=2), 600) == pytest.approx(49 * 0.95)
+    assert longest_from(Span(-300, 300), rows, 600, full=True) == pytest.approx(99 * 0.95)
 
 
 def test_a_full_page_without_times_makes_it_as_short_as_can_be() -> None:
     rows = [row(str(number), at=None) for number in range(LARGEST_PAGE)]
-    assert longest_from(Span(0, 300), page(*rows), 600) == 4 * MARGIN_SECONDS
+    assert longest_from(Span(0, 300), rows, 600, full=True) == 4 * MARGIN_SECONDS
 
 
 def test_a_page_with_room_lets_the_next_span_grow_slowly() -> None:
-    assert longest_from(Span(0, 300), page(row()), 300) == 600
-    assert longest_from(Span(0, 100), page(row()), 300) == 300
-    assert longest_from(Span(0, 10_000), page(), 300) == SPAN_MAX_SECONDS
+    assert longest_from(Span(0, 300), [row()], 300, full=False) == 600
+    assert longest_from(Span(0, 100), [row()], 300, full=False) == 300
+    assert longest_from(Span(0, 10_000), [], 300, full=False) == SPAN_MAX_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("rows", "pages", "expected", "full"),
+    [
+        (LARGEST_PAGE, 1, {"0"}, True),
+        (50, 1, {"60"}, False),
+        (50, 2, {"60"}, True),
+        (50, 2, {"0", "1"}, False),
+    ],
+    ids=["as many as it holds", "the last one", "not the last one and one lacks", "a wrong total and nobody lacks"],
+)
+def test_a_page_is_full_where_orders_are_on_a_further_one(
+    rows: int, pages: int, expected: set[str], *, full: bool
+) -> None:
+    items = tuple(row(str(number)) for number in range(rows))
+    assert is_full(TopUpPage.model_construct(items=items, page=1, total_pages=pages), expected) is full
 
 
 def test_rows_that_contradict_each_other_say_nothing() -> None:

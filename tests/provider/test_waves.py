@@ -15,7 +15,6 @@ from oneclickdz.known import (
     Known,
     Round,
 )
-from oneclickdz.models import TopUpPage
 from oneclickdz.pages import LARGEST_PAGE, MARGIN_SECONDS, Made, Span, best_span, pages_for
 from oneclickdz.waves import (
     CROWD,
@@ -41,9 +40,8 @@ def known(*rows: TopUpRecord, seen_at: float = 0.0) -> Known:
     return found
 
 
-def full_page(*, a_second: int) -> TopUpPage:
-    rows = tuple(row(number, number / a_second) for number in range(LARGEST_PAGE))
-    return TopUpPage.model_construct(items=rows, page=1, total_pages=1)
+def full_page(waves: Waves, now: float, *, a_second: int) -> None:
+    waves.measure(Span(0, 300), [row(number, number / a_second) for number in range(LARGEST_PAGE)], now, full=True)
 
 
 def waits(number: int, sent_at: float, *, alone: bool = False) -> Waiting:
@@ -175,7 +173,7 @@ def test_what_pages_left_open_is_not_kept_without_end() -> None:
 async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
     found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
     waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), full_page(a_second=5), now=1_000.0)
+    full_page(waves, 1_000.0, a_second=5)
     wave = waves.choose([waits(9, 720.0), *(waits(number, 990.0) for number in range(5))], 1_000.0, trusted=True)
     assert ([each.topup_id for each in wave.alone], len(wave.together), wave.turns) == (["9"], 5, 2)
 
@@ -183,7 +181,7 @@ async def test_one_far_from_all_the_others_does_not_keep_them_waiting() -> None:
 async def test_one_that_must_be_asked_alone_is_not_passed_over_for_those_far_from_the_others() -> None:
     found = known(*(row(number, 990.0 + number) for number in range(5)), row(9, 720.0), seen_at=980.0)
     waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), full_page(a_second=5), now=1_000.0)
+    full_page(waves, 1_000.0, a_second=5)
     far, young = waits(9, 720.0), [waits(number, 990.0) for number in range(5)]
     refunded = waits(8, 990.0, alone=True)
     refunded.since -= 1
@@ -252,7 +250,7 @@ async def test_in_a_crowd_one_old_order_in_ten_turns_is_asked_for_itself() -> No
 
 async def test_what_a_full_page_says_of_how_much_it_holds_counts_for_a_minute() -> None:
     waves = Waves(known(*(row(number, 100.0 * number) for number in range(3)), seen_at=980.0), PACE)
-    waves.measure(Span(0, 300), full_page(a_second=10), now=1_000.0)
+    full_page(waves, 1_000.0, a_second=10)
     three = [waits(number, 900.0) for number in range(3)]
     assert waves.choose(three, 1_001.0, trusted=True).span is None
     for later in range(6):
@@ -264,6 +262,6 @@ async def test_a_doubtful_time_does_not_keep_an_order_off_a_page_that_holds_few_
     found = Known()
     found.learn("0", 0.0, row(0, 7.0, "FULFILLED"), 900.0)
     waves = Waves(found, PACE)
-    waves.measure(Span(0, 300), full_page(a_second=16), now=900.0)
+    full_page(waves, 900.0, a_second=16)
     wave = waves.choose([waits(number, 950.0) for number in range(1, 4)], 1_000.0, trusted=True)
     assert len(wave.together) == 3
