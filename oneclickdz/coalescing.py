@@ -159,7 +159,7 @@ class Checks:
             self._tell(each, record)
 
     async def _page(self, those: Sequence[Waiting], span: Span) -> None:
-        asked_at, expected = self._turns.now(), self._known.expected(span)
+        asked_at, expected = self._turns.now(), self._known.expected(span) | self._sure(those)
         try:
             page = await self._ask_page(span)
             if page.page > 1:
@@ -196,6 +196,7 @@ class Checks:
             if later is not each:
                 # Somebody asked for the same order while its page was under way.
                 each.alone |= later.alone
+                each.since, each.seen_at = max(each.since, later.since), max(each.seen_at, later.seen_at)
                 later.follow(each)
             self._waiting[each.topup_id] = each
         if self._collector is None or self._collector.done():
@@ -221,18 +222,20 @@ class Checks:
 
     def _judge(self, those: Sequence[Waiting], rows: Sequence[TopUpRecord], expected: set[str]) -> None:
         shown = by_id(rows)
-        missed = {each.topup_id for each in those if self._known.is_sure(each.topup_id) and not each.answer.done()}
+        missed = self._sure([each for each in those if not each.answer.done()])
         # A word that a page is not believed is no lie.
         odd = {key for key, row in shown.items() if row is not None and rank(row.status) < 0}
-        sure = expected | {each.topup_id for each in those if self._known.is_sure(each.topup_id)}
-        self._trust.judge(len(sure), len(((expected - set(shown)) | missed) - odd))
+        self._trust.judge(len(expected), len(((expected - set(shown)) | missed) - odd))
+
+    def _sure(self, those: Sequence[Waiting]) -> set[str]:
+        return {each.topup_id for each in those if self._known.is_sure(each.topup_id)}
 
     async def _ask_again(self, those: Sequence[Waiting], *, more: bool) -> None:
         """Whom the page should have settled and didn't asks alone; a second page is tried where there is ``more``."""
         missed = [each for each in those if not each.answer.done()]
         for each in missed:
             each.missed += 1
-            each.alone = not more or each.missed > 1
+            each.alone |= not more or each.missed > 1
             if each.alone:
                 self._known.leave_open(each.topup_id)
         at_once = [each for each in missed if each.alone and self._waiting.get(each.topup_id) is each]

@@ -91,10 +91,12 @@ def pages_for(made: Iterable[float], longest: float) -> int:
 def is_full(page: TopUpPage, expected: AbstractSet[str]) -> bool:
     """Whether orders of the span are on a further page; a provider may give fewer records than it is asked for.
 
-    The page's own totals are believed only where it lacks some that are ``expected``: else a wrong total would have
-    every page look full.
+    The page's own totals are believed only where they agree with its length and it lacks some that are ``expected``:
+    else a wrong total would have every page look full, and a list that lost its orders look honest.
     """
-    return len(page.items) >= LARGEST_PAGE or (page.total_pages > 1 and not expected <= set(by_id(page.items)))
+    count, total = len(page.items), page.total_results or 0
+    has_more = count < total <= count * page.total_pages and not expected <= set(by_id(page.items))
+    return count >= LARGEST_PAGE or has_more
 
 
 def longest_from(span: Span, rows: Sequence[TopUpRecord], before: float, *, full: bool) -> float:

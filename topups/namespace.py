@@ -21,7 +21,9 @@ from topups.search_attributes import REGISTRY
 from topups.temporal_errors import explained
 
 RETENTION = timedelta(days=90)
-USABLE_WITHIN_SECONDS, LOOK_SECONDS = 60.0, 0.2
+# A server's processes read search attributes anew once a minute at the latest.
+USABLE_WITHIN_SECONDS, LOOK_SECONDS = 90.0, 0.2
+PROBE_TIMEOUT = timedelta(seconds=5)
 _NOT_OURS_TO_DO = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED})
 
 
@@ -63,7 +65,7 @@ async def _search_attributes(client: Client) -> Collection[str]:
 async def set_up(client: Client) -> SetupReport:
     """Register the search attributes and raise the retention to 90 days; harmless when repeated.
 
-    Returns when the server takes orders, at most a minute later. Raises TemporalUnreachable, and SetupNeeded where
+    Returns when the server takes orders, at most 90 s later. Raises TemporalUnreachable, and SetupNeeded where
     somebody else must register them, as in Temporal Cloud, or where the server needs longer.
     """
     missing = await missing_search_attributes(client)
@@ -106,9 +108,11 @@ async def _until_usable(client: Client) -> None:
 
 
 async def takes_orders(client: Client) -> bool:
-    """Whether the server knows what to do with the search attributes; it reads namespaces anew every few seconds."""
+    """Whether the process that answered knows what to do with the search attributes."""
+    # It reads the whole query, and looks by the id, which no order has.
+    query = " AND ".join(["WorkflowId = 'topup-setup'", *(f"{name} IS NOT NULL" for name in REGISTRY)])
     try:
-        await client.count_workflows(" AND ".join(f"{name} IS NOT NULL" for name in REGISTRY))
+        await client.count_workflows(query, rpc_timeout=PROBE_TIMEOUT)
     except RPCError as error:
         if error.status is not RPCStatusCode.INVALID_ARGUMENT:
             raise

@@ -179,9 +179,13 @@ async def test_who_asks_for_an_order_while_its_page_is_under_way_shares_the_answ
 async def test_who_asks_a_second_time_hears_what_went_wrong_as_well(shop: Shop) -> None:
     client = await shop.known()
     checks, topup_id = checks_of(client), shop.make(1)
-    first, second = waiting_for(shop, topup_id), waiting_for(shop, topup_id)
+    first = waiting_for(shop, topup_id)
+    shop.clock.seconds += 9
+    second = waiting_for(shop, topup_id)
     checks._wait_on([second])
     checks._wait_on([first])
+    # Whoever asked first has given up; the other one has time.
+    assert first.since == second.since
     checks._turn_away([first], RateLimited("Ask again later."))
     with pytest.raises(RateLimited, match="later"):
         await second.answer

@@ -99,6 +99,16 @@ async def test_one_whom_a_page_does_not_settle_is_asked_for_at_once(shop: Shop) 
     assert (shop.pages, shop.singles) == (2, [ids[0]])
 
 
+async def test_refunds_on_a_full_page_are_asked_for_without_a_page_more(shop: Shop) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = shop.crowd(LARGEST_PAGE)
+    for each in ids[:4]:
+        shop.orders[each]["status"] = "REFUNDED"
+    records = await shop.check_all(client, ids)
+    assert {record.status for record in records[:4]} == {"REFUNDED"}
+    assert (shop.pages, sorted(shop.singles)) == (1, ids[:4])
+
+
 async def test_a_refund_on_another_workers_page_is_asked_for_without_a_page_more(shop: Shop) -> None:
     ours, theirs = await shop.known(), await shop.known()
     ids = shop.crowd(6)

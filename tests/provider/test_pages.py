@@ -77,20 +77,32 @@ def test_a_page_with_room_lets_the_next_span_grow_slowly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "pages", "expected", "full"),
+    ("rows", "pages", "total", "expected", "full"),
     [
-        (LARGEST_PAGE, 1, {"0"}, True),
-        (50, 1, {"60"}, False),
-        (50, 2, {"60"}, True),
-        (50, 2, {"0", "1"}, False),
+        (LARGEST_PAGE, 1, None, {"0"}, True),
+        (50, 1, 50, {"60"}, False),
+        (50, 2, 70, {"60"}, True),
+        (50, 2, 70, {"0", "1"}, False),
+        (50, 2, 500, {"60"}, False),
+        (0, 2, 8, {"60"}, False),
+        (50, 2, None, {"60"}, False),
     ],
-    ids=["as many as it holds", "the last one", "not the last one and one lacks", "a wrong total and nobody lacks"],
+    ids=[
+        "as many as it holds",
+        "the last one",
+        "not the last one and one lacks",
+        "not the last one and nobody lacks",
+        "more than its pages hold",
+        "empty and yet not the last one",
+        "no total",
+    ],
 )
 def test_a_page_is_full_where_orders_are_on_a_further_one(
-    rows: int, pages: int, expected: set[str], *, full: bool
+    rows: int, pages: int, total: int | None, expected: set[str], *, full: bool
 ) -> None:
     items = tuple(row(str(number)) for number in range(rows))
-    assert is_full(TopUpPage.model_construct(items=items, page=1, total_pages=pages), expected) is full
+    page = TopUpPage.model_construct(items=items, page=1, total_pages=pages, total_results=total)
+    assert is_full(page, expected) is full
 
 
 def test_rows_that_contradict_each_other_say_nothing() -> None:

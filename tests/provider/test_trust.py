@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from oneclickdz import RateLimited, SaysNothing
+from oneclickdz.known import SIGHT_SECONDS
 from oneclickdz.trust import DISTRUST_SECONDS
 from oneclickdz.waves import FEW_OLD, IN_DISTRUST, OLD_SECONDS
 from tests.provider.shop import LIST, Shop
-from tests.provider.stand_in import error
+from tests.provider.stand_in import error, ok
 
 
 async def test_a_page_that_fails_tells_all_who_waited_and_the_next_ones_go_alone(shop: Shop) -> None:
@@ -73,6 +74,30 @@ async def test_a_provider_that_gives_smaller_pages_than_it_is_asked_for_is_no_li
     shop.clock.seconds += 20
     assert [record.id for record in await shop.check_all(client, ids)] == ids
     assert "one by one" not in caplog.text
+
+
+async def test_smaller_pages_are_no_lie_about_orders_that_nobody_saw_for_long(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = [shop.make(number, ago=30.0 + 10 * number) for number in range(12)]
+    await shop.check_all(client, ids)
+    shop.page_size = 3
+    shop.clock.seconds += SIGHT_SECONDS + 1
+    assert [record.id for record in await shop.check_all(client, ids[6:])] == ids[6:]
+    assert shop.pages > 1
+    assert "one by one" not in caplog.text
+
+
+async def test_an_empty_page_that_says_there_are_others_is_a_lie(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    client = await shop.known(rate_limit=600)
+    ids = shop.crowd(8)
+    await shop.check_all(client, ids)
+    shop.clock.seconds += 20
+    page = {"page": 1, "pageSize": 100, "totalPages": 2, "totalResults": 8}
+    shop.provider.say(LIST, ok({"items": [], "pagination": page}))
+    await shop.check_all(client, ids)
+    assert "one by one" in caplog.text
 
 
 async def test_a_page_that_cost_the_list_its_trust_is_not_left_for_other_workers(shop: Shop) -> None:

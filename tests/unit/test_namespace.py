@@ -56,7 +56,7 @@ class FakeNamespace:
         self.changes += 1
         self.known |= request.search_attributes
 
-    async def count_workflows(self, query: str) -> None:
+    async def count_workflows(self, query: str, *, rpc_timeout: timedelta) -> None:
         if self.dead:
             raise rpc_error(RPCStatusCode.UNAVAILABLE, "gone")
         if self.not_yet > 0:
