@@ -45,7 +45,7 @@ class Load:
     pairs: int
 
 
-LOADS: dict[Size, Load] = {"quick": Load(20, 1), "full": Load(250, 3), "docs": Load(400, 5)}
+LOADS: dict[Size, Load] = {"quick": Load(20, 1), "full": Load(250, 5), "docs": Load(400, 5)}
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Turns:
 
 
 async def measure(size: Size) -> Measure:
-    """Take turns, and compare the medians of the batches."""
+    """Take turns, and compare each batch with its neighbour: a machine changes its speed within minutes."""
     load = LOADS[size]
     async with ground(SPEED) as stage, delivering(stage):
         held: list[str] = []
@@ -82,8 +82,11 @@ async def measure(size: Size) -> Measure:
 
 
 def _answer(load: Load, turns: dict[str, Turns], checks: dict[str, float], held: list[str]) -> Measure:
-    ours, control = median(turns["ours"].rates), median(turns["control"].rates)
-    lines = [Line("through the engine", ours, control, "orders/s", f">= {AT_LEAST} x", ours >= AT_LEAST * control)]
+    ratio = median(ours / control for ours, control in zip(turns["ours"].rates, turns["control"].rates, strict=True))
+    lines = [
+        Line("a batch by the control's beside it, median", ratio, None, "x", f">= {AT_LEAST}", ratio >= AT_LEAST),
+        Line("through the engine", median(turns["ours"].rates), median(turns["control"].rates), "orders/s"),
+    ]
     for process in ("worker", "server"):
         spent = {name: median(batch[process] for batch in turn.cpu) for name, turn in turns.items()}
         lines.append(Line(f"CPU of the {process}", spent["ours"] * 1e3, spent["control"] * 1e3, "ms an order"))
