@@ -110,7 +110,7 @@ async def _until_usable(client: Client) -> None:
 async def takes_orders(client: Client) -> bool:
     """Whether the process that answered knows what to do with the search attributes."""
     # It reads the whole query, and looks by the id, which no order has.
-    query = " AND ".join(["WorkflowId = 'topup-setup'", *(f"{name} IS NOT NULL" for name in REGISTRY)])
+    query = " AND ".join(["WorkflowId = 'setup'", *(f"{name} IS NOT NULL" for name in REGISTRY)])
     try:
         await client.count_workflows(query, rpc_timeout=PROBE_TIMEOUT)
     except RPCError as error:
