@@ -7,12 +7,21 @@ from datetime import timedelta
 
 import pytest
 
-from oneclickdz import RateLimited, SaysNothing
+from oneclickdz import OneClickDZ, RateLimited, SaysNothing
 from oneclickdz.known import SIGHT_SECONDS
 from oneclickdz.trust import DISTRUST_SECONDS
 from oneclickdz.waves import FEW_OLD, IN_DISTRUST, OLD_SECONDS
 from tests.provider.shop import LIST, Shop
 from tests.provider.stand_in import error, ok
+
+
+async def shown(shop: Shop, count: int) -> tuple[OneClickDZ, list[str]]:
+    """Orders that a page has shown 20 s ago, and the client that asked for it."""
+    client = await shop.known(rate_limit=600)
+    ids = shop.crowd(count)
+    await shop.check_all(client, ids)
+    shop.clock.seconds += 20
+    return client, ids
 
 
 async def test_a_page_that_fails_tells_all_who_waited_and_the_next_ones_go_alone(shop: Shop) -> None:
@@ -90,10 +99,7 @@ async def test_smaller_pages_are_no_lie_about_orders_that_nobody_saw_for_long(
 
 
 async def test_an_empty_page_that_says_there_are_others_is_a_lie(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    client = await shop.known(rate_limit=600)
-    ids = shop.crowd(8)
-    await shop.check_all(client, ids)
-    shop.clock.seconds += 20
+    client, ids = await shown(shop, 8)
     page = {"page": 1, "pageSize": 100, "totalPages": 2, "totalResults": 8}
     shop.provider.say(LIST, ok({"items": [], "pagination": page}))
     await shop.check_all(client, ids)
@@ -101,12 +107,9 @@ async def test_an_empty_page_that_says_there_are_others_is_a_lie(shop: Shop, cap
 
 
 async def test_a_page_that_cost_the_list_its_trust_is_not_left_for_other_workers(shop: Shop) -> None:
-    client = await shop.known(rate_limit=600)
-    ids = shop.crowd(8)
-    await shop.check_all(client, ids)
+    client, ids = await shown(shop, 8)
     page = await shop.published()
     before = page.read_bytes()
-    shop.clock.seconds += 20
     shop.spoil = lambda rows: rows[:1]
     await shop.check_all(client, ids)
     assert page.read_bytes() == before
@@ -115,10 +118,7 @@ async def test_a_page_that_cost_the_list_its_trust_is_not_left_for_other_workers
 async def test_a_list_that_misses_less_than_half_of_the_orders_is_trusted(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = await shop.known(rate_limit=600)
-    ids = shop.crowd(8)
-    await shop.check_all(client, ids)
-    shop.clock.seconds += 20
+    client, ids = await shown(shop, 8)
     shop.spoil = lambda rows: rows[3:]
     assert [record.id for record in await shop.check_all(client, ids)] == ids
     assert (shop.pages, len(shop.singles)) == (2, 3)
@@ -128,12 +128,9 @@ async def test_a_list_that_misses_less_than_half_of_the_orders_is_trusted(
 async def test_many_refunds_at_once_are_no_reason_to_distrust_the_list(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = await shop.known(rate_limit=600)
-    ids = shop.crowd(6)
-    await shop.check_all(client, ids)
+    client, ids = await shown(shop, 6)
     for each in ids:
         shop.orders[each]["status"] = "REFUNDED"
-    shop.clock.seconds += 20
     assert {record.status for record in await shop.check_all(client, ids)} == {"REFUNDED"}
     assert (shop.pages, sorted(shop.singles)) == (2, ids)
     assert "one by one" not in caplog.text
