@@ -203,7 +203,7 @@ class ProductionServer(DevServer):
         # A server that finds no database ends, and is started again as docker-compose.yml does it; a kill stays a kill.
         container.with_kwargs(restart_policy={"Name": "on-failure", "MaximumRetryCount": RESTARTS})
         return container.with_envs(
-            DB="postgres12",
+            DB="postgres12_pgx",
             DB_PORT="5432",
             POSTGRES_SEEDS=DATABASE_HOST,
             POSTGRES_USER=USER,
