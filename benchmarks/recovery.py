@@ -33,6 +33,7 @@ class Kill:
 
     `late_before` is the same for each check before the kill. `polls` each order had behind it. `away`: nobody polled.
     `cpu` of the new worker until all were asked about, and what of it as many later checks wouldn't have cost.
+    `pace`: checks a second after that.
     """
 
     delays: list[float]
@@ -42,6 +43,7 @@ class Kill:
     drained: float
     cpu: float
     replay: float
+    pace: float
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ async def _seen(herd: Herd, killed_at: float, marks: tuple[Mark, Mark, Mark]) ->
     timers = await timers_of(herd.shop.client, herd.refs)
     requests = {ref: herd.asked.requests(ref) for ref in herd.refs}
     cpu = drained.cpu - ready.cpu
-    of_a_check = (later.cpu - drained.cpu) / (later.checks - drained.checks)
+    checks = later.checks - drained.checks
+    of_a_check = (later.cpu - drained.cpu) / checks
     return Kill(
         delays=[delay(timers[ref], requests[ref], killed_at, ready.at) for ref in herd.refs],
         late_before=[late for ref in herd.refs for late in _late(timers[ref], requests[ref], killed_at)],
@@ -139,6 +142,7 @@ async def _seen(herd: Herd, killed_at: float, marks: tuple[Mark, Mark, Mark]) ->
         drained=drained.at - ready.at,
         cpu=cpu,
         replay=cpu - of_a_check * (drained.checks - ready.checks),
+        pace=checks / (later.at - drained.at),
     )
 
 
@@ -183,10 +187,11 @@ def _late_line(ours: list[Kill], control: list[Kill]) -> Line:
 
 
 def _cost_lines(ours: list[Kill], control: list[Kill]) -> list[Line]:
-    cpu, replay = (lambda kill: kill.cpu), (lambda kill: kill.replay)
+    cpu, replay, pace = (lambda kill: kill.cpu), (lambda kill: kill.replay), (lambda kill: kill.pace)
     return [
         Line("CPU of the new worker until all were asked about", _typical(ours, cpu), _typical(control, cpu), "s"),
         Line("of it replay, and all else of the start", _typical(ours, replay), _typical(control, replay), "s"),
+        Line("checks a second after that", _typical(ours, pace), _typical(control, pace), "1/s"),
     ]
 
 
