@@ -60,6 +60,7 @@ async def measure(size: Size) -> Measure:
     """Take turns, and compare each batch with its neighbour: a machine changes its speed within minutes."""
     load = LOADS[size]
     async with ground(SPEED) as stage, delivering(stage):
+        # Both batches of each pair, and as much again.
         await stage.desk.fund(4 * load.pairs * load.orders * AMOUNT)
         held: list[str] = []
         ones = {"ours": _ours(await stage.topups(), held), "control": await smallest_order(stage)}

@@ -191,7 +191,7 @@ def _cost_lines(ours: list[Kill], control: list[Kill]) -> list[Line]:
     return [
         Line("CPU of the new worker until all were asked about", _typical(ours, cpu), _typical(control, cpu), "s"),
         Line("of it replay, and all else of the start", _typical(ours, replay), _typical(control, replay), "s"),
-        Line("checks a second after that", _typical(ours, pace), _typical(control, pace), "1/s"),
+        Line("checks a second once all were asked about", _typical(ours, pace), _typical(control, pace), "1/s"),
     ]
 
 
