@@ -65,6 +65,20 @@ async def test_waiting_rides_through_a_restart_of_the_server(
     assert (await order.result(timeout=5)).delivered
 
 
+async def test_waiting_outlasts_the_test_servers_patience(
+    order: TopUpOrder, run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("topups.handle.RECONNECT_SECONDS", 0.001)
+    run.results = [RuntimeError("No completion event found"), RESULT]
+    assert (await order.result(timeout=5)).delivered
+
+
+async def test_what_else_goes_wrong_while_waiting_is_not_hidden(order: TopUpOrder, run: FakeRun) -> None:
+    run.results = [RuntimeError("the codec has no key")]
+    with pytest.raises(RuntimeError, match="no key"):
+        await order.result(timeout=5)
+
+
 async def test_a_wait_that_ends_first_says_that_the_order_goes_on(order: TopUpOrder, run: FakeRun) -> None:
     run.results = [rpc_error(RPCStatusCode.UNAVAILABLE)]
     with pytest.raises(StillOpen, match=r"after 0\.05 s; it goes on"):

@@ -122,13 +122,3 @@ async def test_a_check_without_an_answer_is_due_again_and_says_nothing(stage: St
     result = await stage.run()
     assert [event.phase for event in result.timeline] == ["ACCEPTED", "PENDING", "FULFILLED"]
     assert min(stage.provider.gaps("check")) >= 5
-
-
-async def test_rechecks_in_a_row_never_bring_two_requests_within_5_s(stage: Stage) -> None:
-    stage.provider.follow("check", *[says("HANDLING")] * 4, says("FULFILLED"))
-    order = await stage.submit()
-    for _ in range(10):
-        await order.recheck(by="nobody")
-        await stage.later(1)
-    await stage.end(order)
-    assert min(stage.provider.gaps("send", "check")) >= 4.9

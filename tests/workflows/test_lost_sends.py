@@ -179,7 +179,7 @@ async def test_a_recheck_of_a_lost_send_looks_up_and_never_sends(stage: Stage) -
     await stage.until(order, Phase.CONFIRMING)
     for _ in range(10):
         await order.recheck(by="fatima")
-        await stage.later(5)
+        await stage.later(6)
         if (await order.view()).checks >= 4:
             break
     assert (await order.view()).checks >= 4

@@ -70,21 +70,6 @@ async def test_the_days_of_unknown_error_are_counted_across_runs(stage: Stage) -
     assert result.phase is Phase.REFUNDED
 
 
-async def test_no_word_is_lost_around_the_change_of_runs(stage: Stage) -> None:
-    stage.provider.follow("check", says("HANDLING"))
-    order = await stage.submit()
-    first = await _run_id(stage)
-    await stage.until(order, Phase.PENDING)
-    for second in range(40):
-        await asyncio.gather(*[order.recheck(by=f"{second}-{number}") for number in range(2)])
-        await stage.later(1)
-    assert await _run_id(stage) != first
-    stage.provider.follow("check", says("FULFILLED"))
-    result = await stage.end(order)
-    said = {event.by for event in result.timeline if event.note == "Recheck asked for"}
-    assert said == {f"{second}-{number}" for second in range(40) for number in range(2)}
-
-
 async def test_a_new_run_waits_for_a_persons_word_to_be_answered(stage: Stage) -> None:
     stage.provider.policy = Policy(history_events=1)
     looking = Pause(says("HANDLING"))

@@ -1,4 +1,7 @@
-"""What only a real server shows: lists, conflicts, lost workers, and the client when no worker answers."""
+"""What only a real server shows: lists, conflicts, lost workers, the client when no worker answers, and words in a row.
+
+The time-skipping test server refuses a task that stops a timer which fired meanwhile, and the order stands still.
+"""
 
 import asyncio
 import time
@@ -95,6 +98,32 @@ async def test_an_order_that_was_broken_off_needs_review_until_it_is_reopened_an
     await order.reopen(note="a mistake", by="fatima")
     await rows_of(lambda: listed(needs_review=True), set())
     await rows_of(listed, {"broken", "whole"})
+
+
+async def test_no_word_is_lost_around_the_change_of_runs(stage: Stage) -> None:
+    stage.provider.policy = Policy(history_events=40)
+    stage.provider.follow("check", says("HANDLING"))
+    order = await stage.submit()
+    first = (await order.describe()).run_id
+    await stage.until(order, Phase.PENDING)
+    for second in range(40):
+        await asyncio.gather(*[order.recheck(by=f"{second}-{number}") for number in range(2)])
+        await stage.later(1)
+    assert (await order.describe()).run_id != first
+    stage.provider.follow("check", says("FULFILLED"))
+    result = await stage.end(order)
+    said = {event.by for event in result.timeline if event.note == "Recheck asked for"}
+    assert said == {f"{second}-{number}" for second in range(40) for number in range(2)}
+
+
+async def test_rechecks_in_a_row_never_bring_two_requests_within_5_s(stage: Stage) -> None:
+    stage.provider.follow("check", *[says("HANDLING")] * 4, says("FULFILLED"))
+    order = await stage.submit()
+    for _ in range(10):
+        await order.recheck(by="nobody")
+        await stage.later(1)
+    await stage.end(order)
+    assert min(stage.provider.gaps("send", "check")) >= 4.9
 
 
 async def test_the_same_order_is_one_order_and_another_one_is_a_conflict(stage: Stage) -> None:
