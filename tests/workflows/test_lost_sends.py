@@ -179,6 +179,7 @@ async def test_a_recheck_of_a_lost_send_looks_up_and_never_sends(stage: Stage) -
     await stage.until(order, Phase.CONFIRMING)
     for _ in range(10):
         await order.recheck(by="fatima")
+        # Not 5, when a look is due: the test server bears no word while a timer fires, see test_on_a_server.
         await stage.later(6)
         if (await order.view()).checks >= 4:
             break
