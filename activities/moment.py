@@ -1,4 +1,4 @@
-"""The last statement before a POST leaves: whether it still may."""
+"""What hangs on two clocks, this host's and Temporal's: whether a POST still may leave, and when an answer came."""
 
 import time
 from collections.abc import Callable
@@ -50,3 +50,17 @@ class LastMoment:
                 f"the time to send passed {max(late.total_seconds(), 0):.0f} s ago by this worker's clock "
                 "(it was frozen, or its clock is ahead of Temporal's); nothing was sent"
             )
+
+
+def servers_clock(
+    started_at: datetime,
+    *,
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Callable[[], datetime]:
+    """Tell the time of Temporal's server, who says that an activity has just started; never earlier than it is there.
+
+    Where this host's clock is ahead it is later than there, and whoever is told must know so.
+    """
+    began = monotonic()
+    return lambda: max(wall(), started_at + timedelta(seconds=monotonic() - began))

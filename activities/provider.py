@@ -12,7 +12,7 @@ from temporalio import activity
 from activities.ask import Ask
 from activities.beating import beating
 from activities.gate import Gate
-from activities.moment import LastMoment, OtherKey, TooLate
+from activities.moment import LastMoment, OtherKey, TooLate, servers_clock
 from activities.plans import Plans
 from activities.translate import as_record, no_answer, send_failure
 from activities.watching import Told, Watcher
@@ -85,7 +85,11 @@ class ProviderActivities:
     @activity.defn
     async def check(self, ask: Ask) -> CheckAnswer:
         """Ask for the order by its id."""
-        return self._seen("check", ask, await self._check(ask))
+        clock = servers_clock(activity.info().started_time)
+        answer = await self._check(ask)
+        if isinstance(answer, Found):
+            answer = answer.model_copy(update={"ended_at": clock()})
+        return self._seen("check", ask, answer)
 
     def _seen(self, action: str, ask: Ask, answer: A) -> A:
         status = answer.record.status if isinstance(answer, Found) else getattr(answer, "why", None)

@@ -88,12 +88,16 @@ class InDoubt(Model):
 
 
 class Found(Model):
-    """The provider showed a record under our ref or id. Sooner than `round_seconds` a check brings nothing new."""
+    """The provider showed a record under our ref or id. Sooner than `round_seconds` a check brings nothing new.
+
+    `ended_at`: when the check was over, by Temporal's clock; None where that isn't known.
+    """
 
     kind: Literal["found"] = "found"
     record: Record
     account: str | None = None
     round_seconds: float = 0.0
+    ended_at: datetime | None = None
 
 
 class Missed(Model):

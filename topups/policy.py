@@ -13,6 +13,8 @@ from topups.models import Model
 
 # Two requests for one order are never closer than this, whoever asks, unless a worker died with the first.
 REQUEST_GAP_SECONDS = 5.0
+# The shortest wait that is a timer.
+A_MOMENT = timedelta(milliseconds=1)
 # Waits after checks that nobody answered grow to this, so that an outage is no herd.
 UNANSWERED_MAX_SECONDS = 60.0
 # So often is a request that a worker died with asked again at once; then it counts as unanswered.
@@ -27,7 +29,9 @@ EXPIRY_GRACE_SECONDS = 2.0
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
 # Counted up with each change to the commands of an order's workflow; an order keeps the one that it began with.
-RELEASE = 2
+RELEASE = 3
+# The first whose orders wait from when a check was answered, not from when they heard of it.
+ANSWERS_COUNT = 3
 
 
 class Policy(Model):

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from topups.policy import A_MOMENT
     from workflows.releases import Ways
-
-_A_MOMENT = timedelta(milliseconds=1)
 
 
 class Clock:
@@ -34,7 +33,7 @@ class Clock:
         now = max(workflow.now(), self._not_before)
         if not self.by_timers or self.late:
             return now
-        return min(now, self._deliver_by - _A_MOMENT)
+        return min(now, self._deliver_by - A_MOMENT)
 
     def passed(self, moment: datetime) -> None:
         """A timer fired that was set to a moment."""
@@ -42,7 +41,7 @@ class Clock:
 
     def left(self, until: datetime) -> timedelta:
         """How long a timer must be set; never nothing, since whether there is a timer may not hang on the clock."""
-        return max(until - self.now(), _A_MOMENT) if self.by_timers else until - self.now()
+        return max(until - self.now(), A_MOMENT) if self.by_timers else until - self.now()
 
     def start(self) -> None:
         """Set the timer of `deliver_by`. Called once."""

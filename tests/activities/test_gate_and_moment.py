@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.gate import PROBE_EVERY_SECONDS, PROBE_MAX_SECONDS, Gate
-from activities.moment import LastMoment, TooLate
+from activities.moment import LastMoment, TooLate, servers_clock
 from topups.models import HoldReason
 from topups.observations import Accepted, Held, OtherAccount
 
@@ -190,3 +190,11 @@ def test_a_probe_that_never_left_neither_opens_the_gate_nor_keeps_it_shut(
     assert gate.refuse(500) is not None
     seconds.now += PROBE_EVERY_SECONDS
     assert gate.refuse(500) is None
+
+
+@pytest.mark.parametrize(("off", "told"), [(0.0, 3.0), (-60.0, 3.0), (60.0, 63.0)], ids=["right", "behind", "ahead"])
+def test_an_answers_time_is_never_earlier_than_it_was_for_temporal(off: float, told: float) -> None:
+    clocks = Clocks(off=off)
+    clock = servers_clock(STARTED, wall=clocks.wall, monotonic=clocks.monotonic)
+    clocks.passed = 3.0
+    assert clock() == STARTED + timedelta(seconds=told)

@@ -192,6 +192,15 @@ async def test_a_check_tells_how_long_it_takes_until_there_can_be_news(desk: Des
     assert answer.round_seconds == 27
 
 
+async def test_a_check_tells_when_it_was_answered(desk: Desk) -> None:
+    desk.client.by_id = record()
+    before = datetime.now(UTC)
+    answer = await desk.checks()
+    assert isinstance(answer, Found)
+    assert answer.ended_at is not None
+    assert before <= answer.ended_at <= datetime.now(UTC)
+
+
 async def test_a_check_asks_by_the_id_alone(desk: Desk) -> None:
     desk.client.by_id = record(
         status="REFUNDED",

@@ -76,6 +76,13 @@ async def delivered(play: Play) -> None:
     await play.end(Phase.FULFILLED)
 
 
+async def delivered_after_a_while(play: Play) -> None:
+    await play.submit(WORKING)
+    await play.until(lambda view: view.phase is Phase.HANDLING and view.checks > 2)
+    await play.desk.ends(play.ref, "FULFILLED")
+    await play.end(Phase.FULFILLED)
+
+
 async def refunded(play: Play) -> None:
     await play.submit(REFUNDED)
     await play.end(Phase.REFUNDED)
@@ -258,6 +265,7 @@ Scenario = Callable[[Play], Awaitable[None]]
 
 ALL: tuple[Scenario, ...] = (
     delivered,
+    delivered_after_a_while,
     refunded,
     refunded_with_offers,
     offers_asked_for,
