@@ -58,9 +58,9 @@ def servers_clock(
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Callable[[], datetime]:
-    """Tell the time of Temporal's server, who says that an activity has just started; never earlier than it is there.
+    """Tell the time of Temporal's server, who says that an activity has just started.
 
-    Where this host's clock is ahead it is later than there, and whoever is told must know so.
+    Where this host's clock is ahead it is later than there; where it is behind, earlier by the task's way to here.
     """
     began = monotonic()
     return lambda: max(wall(), started_at + timedelta(seconds=monotonic() - began))

@@ -63,8 +63,7 @@ class Window(BaseModel):
 
     def since(self, now: float) -> Window:
         """The same without what no longer counts."""
-        began_after = now - SLOT_SECONDS - WINDOW_SECONDS
-        kept = tuple(slot for slot in self.slots if slot[0] > began_after)
+        kept = tuple(slot for slot in self.slots if _ends(slot[0]) > now)
         return self.model_copy(update={"slots": kept})
 
     @property
@@ -149,8 +148,7 @@ def _with_one_more(
     slots: tuple[tuple[float, Kind, int], ...], kind: Kind, now: float
 ) -> tuple[tuple[float, Kind, int], ...]:
     start = now - now % SLOT_SECONDS
-    # Nearly always one of the newest.
-    same = next((place for place in reversed(range(len(slots))) if slots[place][:2] == (start, kind)), None)
+    same = next((place for place, slot in enumerate(slots) if slot[:2] == (start, kind)), None)
     if same is None:
         return (*slots, (start, kind, 1))
     return (*slots[:same], (start, kind, slots[same][2] + 1), *slots[same + 1 :])

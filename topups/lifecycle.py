@@ -27,7 +27,7 @@ from topups.observations import (
     Refused,
 )
 from topups.order import Order, Refusal
-from topups.policy import ANSWERS_COUNT, EXPIRY_GRACE_SECONDS, LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS
+from topups.policy import EXPIRY_GRACE_SECONDS, LOST_IN_A_ROW, UNANSWERED_MAX_SECONDS, WAITS_FROM_ANSWERS
 from topups.resending import may_resend
 
 Request = Literal["prepare", "send", "look_up", "check"]
@@ -101,15 +101,15 @@ def observe(order: Order, seen: Observation, now: datetime, chance: float) -> Or
     if order.final:
         return order
     if order.last_request_at is not None and not isinstance(seen, Prepared | PlanRefused) and not _unasked(order, seen):
-        order = order.but(last_request_at=_heard_at(order, seen, now))
+        order = order.but(last_request_at=_heard_at(order, seen, order.last_request_at, now))
     return people.settle(_observe(order, seen, now, chance), seen, now)
 
 
-def _heard_at(order: Order, seen: Observation, now: datetime) -> datetime:
+def _heard_at(order: Order, seen: Observation, asked_at: datetime, now: datetime) -> datetime:
     """When the answer came: a worker that died before its order took note of it costs no more than its own time."""
-    if order.release < ANSWERS_COUNT or not isinstance(seen, Found) or seen.ended_at is None or order.asked_at is None:
+    if order.release < WAITS_FROM_ANSWERS or not isinstance(seen, Found) or seen.ended_at is None:
         return now
-    return min(max(seen.ended_at, order.asked_at), now)
+    return min(max(seen.ended_at, asked_at), now)
 
 
 def _unasked(order: Order, seen: Observation) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from topups.models import ActResult, Cancel, Phase, Resolve
 from topups.observations import Found, NoAnswer, Observation, OtherAccount
 from topups.order import Order
-from topups.policy import A_MOMENT, ANSWERS_COUNT, RESOLVE_AFTER_SEND_SECONDS
+from topups.policy import A_MOMENT, RESOLVE_AFTER_SEND_SECONDS, WAITS_FROM_ANSWERS
 from topups.records import finish, is_stale, veto
 
 
@@ -91,7 +91,7 @@ def settle(order: Order, seen: Observation, now: datetime) -> Order:
 
 def _at_once(order: Order, now: datetime) -> Order:
     """However late the order heard: whether there is a timer before the look may not hang on the clock."""
-    return order.due(now + A_MOMENT if order.release >= ANSWERS_COUNT else now)
+    return order.due(now + A_MOMENT if order.release >= WAITS_FROM_ANSWERS else now)
 
 
 def _shown(order: Order, seen: Observation) -> str | None:

@@ -31,7 +31,7 @@ STALE_RECORD_SECONDS = 600.0
 # Counted up with each change to the commands of an order's workflow; an order keeps the one that it began with.
 RELEASE = 3
 # The first whose orders wait from when a check was answered, not from when they heard of it.
-ANSWERS_COUNT = 3
+WAITS_FROM_ANSWERS = 3
 
 
 class Policy(Model):

@@ -35,38 +35,6 @@ def test_a_pending_order_is_checked_every_5_to_10_seconds() -> None:
         assert story.checks(found("PENDING")).due_in == pytest.approx(wait)
 
 
-def test_the_wait_for_the_next_check_begins_with_the_answer_however_late_the_order_hears_it() -> None:
-    """A worker that died in between costs its own time alone."""
-    for heard_after, due_in in ((0.0, 5.0), (3.0, 2.0), (20.0, 0.001)):
-        story = pending()
-        story.begins()
-        answered = found("HANDLING").model_copy(update={"ended_at": story.now})
-        assert story.sees(answered, took=heard_after).due_in == pytest.approx(due_in)
-
-
-def test_an_order_that_hears_late_always_sets_a_timer() -> None:
-    """Whether there is one may not hang on the clock."""
-    story = pending()
-    story.begins()
-    story.sees(found("HANDLING").model_copy(update={"ended_at": story.now}), took=600)
-    assert isinstance(story.step(), Wait)
-
-
-@pytest.mark.parametrize(("ahead", "due_in"), [(3600.0, 5.0), (-3600.0, 2.0)], ids=["ahead", "behind"])
-def test_a_workers_wrong_clock_moves_the_next_check_no_further_than_the_check_took(ahead: float, due_in: float) -> None:
-    story = pending()
-    story.begins()
-    answered = found("HANDLING").model_copy(update={"ended_at": story.now + timedelta(seconds=ahead)})
-    assert story.sees(answered, took=3).due_in == pytest.approx(due_in)
-
-
-def test_an_order_that_began_earlier_waits_from_when_it_heard_as_it_always_did() -> None:
-    story = pending(new_order().but(release=2))
-    story.begins()
-    answered = found("HANDLING").model_copy(update={"ended_at": story.now})
-    assert story.sees(answered, took=3).due_in == pytest.approx(5)
-
-
 def test_after_60_checks_an_order_is_checked_every_300_seconds_and_needs_review() -> None:
     story = pending().checks(*[found("PENDING")] * 59)
     assert (story.due_in, story.order.view().needs_review) == (5, False)

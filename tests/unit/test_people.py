@@ -23,10 +23,8 @@ from tests.unit.story import (
     unknown,
 )
 from topups import people
-from topups.lifecycle import Wait
 from topups.models import Outcome, Phase, Reopening, Resolve
 from topups.observations import NoAnswer, Observation, OtherAccount
-from topups.policy import RELEASE
 
 STRANGER = OtherAccount(why="a worker of another account took it")
 OUTCOMES: list[Outcome] = ["FULFILLED", "REFUNDED", "NOT_CREATED"]
@@ -203,17 +201,6 @@ def test_a_word_given_during_a_check_does_not_wait_for_the_next_day() -> None:
     story = unknown().rechecked()
     assert story.begins() == "check"
     assert story.resolved("REFUNDED").sees(found("UNKNOWN_ERROR")).due_in == 5
-
-
-@pytest.mark.parametrize(("release", "due_in"), [(2, 5.0), (RELEASE, 0.001)], ids=["began earlier", "begins now"])
-def test_after_a_word_during_a_check_whose_answer_is_heard_late_there_is_a_timer(release: int, due_in: float) -> None:
-    """Whether there is one may not hang on the clock."""
-    story = pending(new_order().but(release=release))
-    assert story.begins() == "check"
-    answered = found("HANDLING").model_copy(update={"ended_at": story.now})
-    story.resolved("REFUNDED").sees(answered, took=600)
-    assert story.due_in == pytest.approx(due_in)
-    assert isinstance(story.step(), Wait)
 
 
 def test_a_word_given_while_the_order_is_prepared_does_not_wait_for_the_hold() -> None:
