@@ -52,7 +52,8 @@ log = logging.getLogger("topups.worker")
 
 # Longer than a POST may last (30 s), so that a stop never tears one.
 GRACEFUL_SHUTDOWN = timedelta(seconds=40)
-# With the default of 10 s an order waits that much longer for a worker that died.
+# With the default of 10 s an order waits that much longer for a worker that died; with less, tasks of a burst are taken
+# from a worker that lives. docs/performance.md has both.
 STICKY_TIMEOUT = timedelta(seconds=2)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 GUARD_EVERY_SECONDS = 10.0

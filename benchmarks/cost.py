@@ -1,8 +1,8 @@
 """What an order costs: events and bytes of its history, CPU time of its worker; for each way that it can end.
 
 Events are held against the least that the order's way needs on Temporal (`benchmarks.shape`); bytes and CPU time, where
-it can go that way, against the smallest workflow with the same calls. The orders of one outcome run at the same time,
-the outcomes one after the other. What an idle worker takes is not an order's and is taken off.
+it can go that way, against the smallest workflow with the same activities. The orders of one outcome run at the same
+time, the outcomes one after the other. What an idle worker takes is not an order's and is taken off.
 """
 
 import asyncio

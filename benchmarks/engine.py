@@ -1,9 +1,9 @@
 """How many orders a second go through the engine, with every limit lifted.
 
-Ours and the smallest workflow with the same calls and waits take turns, a batch each, on one server and one provider. A
-batch is timed from its first start to its last end, and each order is FULFILLED at its second check. Two requests for
-one order are 5 s apart (the provider's rule, kept by the control as well); all orders of a batch begin at once, so that
-somebody has work to do nearly all the time.
+Ours and the smallest workflow with the same activities and timers take turns, a batch each, on one server and one
+provider. A batch is timed from its first start to its last end, and each order is FULFILLED at its second check. Two
+requests for one order are 5 s apart (the provider's rule, kept by the control as well); all orders of a batch begin at
+once, so that somebody has work to do nearly all the time.
 """
 
 import asyncio
@@ -11,21 +11,21 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from temporalio.client import Client
-
+from activities import Ask
 from benchmarks.deliverer import PHONE, delivering
 from benchmarks.ground import LIMIT_LIFTED, cpu_of, ground
 from benchmarks.measure import Line, Measure, Size
-from benchmarks.smallest import TASK_QUEUE, WORKFLOW_TYPE, Given
+from benchmarks.smallest import TASK_QUEUE, WORKFLOW_TYPE
 from starter.connection import quiet_runtime
 from starter.demo.stage import KEY, Stage, run_worker
 from starter.demo.verdict import read_ledger
 from starter.local import without_ours
 from starter.processes import Process
-from topups import Phase, TopUpRequest, TopUps
+from topups import Phase, TopUpRequest, TopUps, connect_temporal
 
 AT_LEAST = 0.8
 # HANDLING at once.
@@ -33,6 +33,7 @@ SPEED = 1_000.0
 WAITS = {"TOPUPS_FIRST_CHECK": "1", "TOPUPS_POLL_MIN": "1", "TOPUPS_POLL_MAX": "1"}
 PLAN, AMOUNT = "PREPAID_DJEZZY", 500
 PATIENCE_SECONDS = 180.0
+DELIVER_WITHIN = timedelta(hours=1)
 
 One = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -96,7 +97,7 @@ def _answer(load: Load, turns: dict[str, Turns], checks: dict[str, float], held:
     return Measure(
         name="engine",
         question=f"How many orders a second, with {load.orders} begun at once?",
-        control="the smallest workflow with the same calls and waits, same server, same provider, in turns",
+        control="the smallest workflow with the same activities and timers, same server, same provider, in turns",
         lines=tuple(lines),
         facts={
             "orders_a_second": {name: [round(rate, 2) for rate in turn.rates] for name, turn in turns.items()},
@@ -123,17 +124,30 @@ def _ours(topups: TopUps, held: list[str]) -> One:
 
 async def smallest_order(stage: Stage, phone: str = PHONE, ends: str = "FULFILLED") -> One:
     """Return what brings one order of the control to its end, which must be this one."""
-    client = await Client.connect(stage.server.address, runtime=quiet_runtime())
+    client = await connect_temporal(target_host=stage.server.address, runtime=quiet_runtime())
 
     async def one(name: str) -> None:
-        given = Given(ref=name, plan_code=PLAN, phone=phone, amount=AMOUNT)
         handle = await client.start_workflow(
-            WORKFLOW_TYPE, given, id=f"smallest-{name}", task_queue=TASK_QUEUE, result_type=str
+            WORKFLOW_TYPE, _ask(name, phone), id=f"smallest-{name}", task_queue=TASK_QUEUE, result_type=str
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert await handle.result() == ends
 
     return one
+
+
+def _ask(ref: str, phone: str) -> Ask:
+    return Ask(
+        ref=ref,
+        plan_code=PLAN,
+        phone=phone,
+        amount=AMOUNT,
+        environment="sandbox",
+        account=None,
+        topup_id=None,
+        deliver_by=datetime.now(UTC) + DELIVER_WITHIN,
+        first_send_at=None,
+    )
 
 
 def smallest_worker(stage: Stage) -> Process:
