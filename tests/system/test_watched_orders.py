@@ -20,8 +20,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENDLESS = "0600000006"  # the stand-in's number for HANDLING without an end
 ORDERS = 6
-# Longer than a poll's wait and the 2 s in which the dead worker's own queue is still tried.
-WATCHED_SECONDS = 14.0
+# Longer than a poll's wait and the 3 s in which the dead worker's own queue is still tried.
+WATCHED_SECONDS = 15.0
 EVERY_SECONDS = 0.1
 GAP_SECONDS = 5.0
 
