@@ -52,9 +52,9 @@ log = logging.getLogger("topups.worker")
 
 # Longer than a POST may last (30 s), so that a stop never tears one.
 GRACEFUL_SHUTDOWN = timedelta(seconds=40)
-# With the default of 10 s an order waits that much longer for a worker that died. With 2 s the tasks of a burst are
-# taken from a worker that lives, and played back from their start: a quarter fewer orders a second.
-STICKY_TIMEOUT = timedelta(seconds=3)
+# With the default of 10 s an order waits that much longer for a worker that died. With 2 or 3 s the tasks of a burst
+# are taken from a worker that lives, and played back from their start: a quarter fewer orders a second.
+STICKY_TIMEOUT = timedelta(seconds=5)
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 GUARD_EVERY_SECONDS = 10.0
 RECONNECT_SECONDS = 2.0

@@ -107,7 +107,7 @@ async def _settle(client: Client, under_way: UnderWay, estate: Estate) -> None:
 
 
 async def _let_go(client: Client, notes: list[Note]) -> None:
-    """Let the next tasks of all orders that it had in memory go to other workers; they would wait 3 s for it."""
+    """Let the next tasks of all orders that it had in memory go to other workers; they would wait 5 s for it."""
     for note in notes:
         with suppress(RPCError):
             queue = sticky_queue(note, await _newest_events(client, note))

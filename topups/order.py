@@ -16,7 +16,7 @@ from topups.models import (
     TopUpRequest,
     TopUpView,
 )
-from topups.policy import REQUEST_GAP_SECONDS, Policy
+from topups.policy import A_MOMENT, ASKS_LATE_AT_ONCE, REQUEST_GAP_SECONDS, WAITS_FROM_ANSWERS, Policy
 
 TIMELINE_MAX = 200
 DELIVER_WITHIN_DEFAULT = 1_800
@@ -133,6 +133,10 @@ class Order(Model):
         if self.last_request_at is not None:
             at = max(at, self.last_request_at + timedelta(seconds=REQUEST_GAP_SECONDS))
         return self.but(due_at=at)
+
+    def at_the_soonest(self, now: datetime) -> datetime:
+        """When the next check may be due for an order that hears late, at the soonest."""
+        return now + A_MOMENT if WAITS_FROM_ANSWERS <= self.release < ASKS_LATE_AT_ONCE else now
 
     def view(self) -> TopUpView:
         """Return what callers and operators see."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from topups.models import ActResult, Cancel, Phase, Resolve
 from topups.observations import Found, NoAnswer, Observation, OtherAccount
 from topups.order import Order
-from topups.policy import A_MOMENT, RESOLVE_AFTER_SEND_SECONDS, WAITS_FROM_ANSWERS
+from topups.policy import RESOLVE_AFTER_SEND_SECONDS
 from topups.records import finish, is_stale, veto
 
 
@@ -73,12 +73,12 @@ def settle(order: Order, seen: Observation, now: datetime) -> Order:
     if word is None or order.final:
         return order
     if not order.resolution_asked:
-        return _at_once(order, now)
+        return order.due(order.at_the_soonest(now))
     # Nobody looked: the worker died with it, belongs to somebody else, or had to keep within the rate limit.
     if isinstance(seen, OtherAccount) or (isinstance(seen, NoAnswer) and seen.lost):
         return order
     if isinstance(seen, NoAnswer) and not seen.asked:
-        return _at_once(order, now)
+        return order.due(order.at_the_soonest(now))
     shown = _shown(order, seen) if word.outcome == "NOT_CREATED" else None
     if shown is not None:
         return order.but(resolution=None).noted(now, f"Not taken as NOT_CREATED: the provider has it as {shown}")
@@ -87,11 +87,6 @@ def settle(order: Order, seen: Observation, now: datetime) -> Order:
     if phase is Phase.REJECTED:
         order = order.but(error_code="NEVER_CREATED", error_message=word.note)
     return finish(order, phase, now, f"Resolved as {word.outcome}: {word.note}", by=word.by)
-
-
-def _at_once(order: Order, now: datetime) -> Order:
-    """However late the order heard: whether there is a timer before the look may not hang on the clock."""
-    return order.due(now + A_MOMENT if order.release >= WAITS_FROM_ANSWERS else now)
 
 
 def _shown(order: Order, seen: Observation) -> str | None:

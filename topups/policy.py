@@ -29,9 +29,11 @@ EXPIRY_GRACE_SECONDS = 2.0
 # An older REFUNDED record belongs to a former life of the ref.
 STALE_RECORD_SECONDS = 600.0
 # Counted up with each change to the commands of an order's workflow; an order keeps the one that it began with.
-RELEASE = 3
+RELEASE = 4
 # The first whose orders wait from when a check was answered, not from when they heard of it.
 WAITS_FROM_ANSWERS = 3
+# The first whose orders ask at once where that wait is over when they hear; until then with a timer of 1 ms.
+ASKS_LATE_AT_ONCE = 4
 
 
 class Policy(Model):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from topups.models import Phase
 from topups.observations import Record
 from topups.order import Order
-from topups.policy import A_MOMENT, STALE_RECORD_SECONDS
+from topups.policy import STALE_RECORD_SECONDS
 
 
 def prefixed(ref: str, account: str) -> str:
@@ -118,8 +118,7 @@ def _in_flight(order: Order, phase: Phase, now: datetime, chance: float) -> Orde
     slow = order.polls >= order.policy.poll_count
     order = order.but(review_reason=f"Not final after {order.polls} checks" if slow else None)
     wait = timedelta(seconds=order.policy.poll_wait(order.polls, 0, chance))
-    # Later than now, whenever the answer came: whether there is a timer may not hang on the clock.
-    return order.moved(phase, now, note).due(max((order.last_request_at or now) + wait, now + A_MOMENT))
+    return order.moved(phase, now, note).due(max((order.last_request_at or now) + wait, order.at_the_soonest(now)))
 
 
 def _unknown(order: Order, now: datetime) -> Order:

@@ -4,6 +4,9 @@ When an order is looked at (a query) between an event and the next workflow task
 SDK runs the workflow past its last task with *that* task's time. What it then decided goes into the history. A replay
 sees the same events with the true time, so a decision that hangs on the clock could come out differently, and no
 worker could go on with the order. Hence: a fired timer's time has passed, and `deliver_by` passes by a timer.
+
+One decision hangs on a task's own time: an order that hears when its next check is due asks in that very task. There
+`workflows.runner` alone keeps such a look away.
 """
 
 import asyncio

@@ -63,7 +63,10 @@ async def test_an_order_replays_as_a_worker_runs_it_without_the_sandbox(path: Pa
 
 @pytest.mark.parametrize("path", NEWEST, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_what_an_order_does_never_hangs_on_the_clock(path: Path) -> None:
-    """A look between two tasks runs the order with the former task's time; its replay has the true one."""
+    """A look between two tasks runs the order with the former task's time; its replay has the true one.
+
+    No answer here is heard late, which is the exception: `tests/system/test_watched_orders.py` has it.
+    """
     await _replay_with_stale_clocks(path)
 
 

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
@@ -12,6 +15,7 @@ from temporalio.worker import Replayer
 from starter.demo.stage import Stage, run_worker
 from tests.system.scene import Evidence, Play, Scene, Scenes
 from topups import TopUpError
+from topups.observations import Found, Record
 from topups.plugin import TopUpsPlugin
 from topups.start import workflow_id
 from workflows import TopUp
@@ -20,10 +24,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENDLESS = "0600000006"  # the stand-in's number for HANDLING without an end
 ORDERS = 6
-# Longer than a poll's wait and the 3 s in which the dead worker's own queue is still tried.
-WATCHED_SECONDS = 15.0
+# Longer than a poll's wait and the 5 s in which the dead worker's own queue is still tried.
+WATCHED_SECONDS = 17.0
 EVERY_SECONDS = 0.1
 GAP_SECONDS = 5.0
+ANSWERED, ASKED, TIMER = (
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+)
 
 
 async def play(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
@@ -87,7 +96,33 @@ async def told_twice(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
     return [(await scene.end(), await _history(scene))]
 
 
-PLAYS = (play, asked, told_twice)
+async def heard_late(stage: Stage) -> list[tuple[Evidence, WorkflowHistory]]:
+    """An answer comes while somebody looks, and is heard when the next check is due already."""
+    settings = {"TOPUPS_COALESCE_CHECKS": "false", "TOPUPS_POLL_MIN": "5", "TOPUPS_POLL_MAX": "5"}
+    scene = await Scene.on(stage, "heard-late", **settings)
+    await scene.hold("check-id", "received")
+    await scene.submit(ENDLESS)
+    await scene.held()
+    topup_id = (await scene.order.view()).topup_id
+    other = stage.worker("worker-heard-late-2", scene.env)
+    await run_worker(other)
+    scene.kill_worker()
+    handle = scene.topups.client.get_workflow_handle(workflow_id(scene.ref))
+    look = asyncio.create_task(handle.query("view"))
+    await asyncio.sleep(0.05)
+    # By the time that the dead worker's own queue is given up the next check is due.
+    await _answer(scene, Found(record=Record(topup_id=topup_id, status="HANDLING"), ended_at=datetime.now(UTC)))
+    with suppress(WorkflowQueryFailedError):
+        await _looked(look)
+    await scene.release()
+    await scene.row(after=scene.killed_after, kind="answer", endpoint="check-id")
+    other.kill()
+    await stage.desk.drive(scene.ref, "FULFILLED")
+    await scene.start_worker()
+    return [(await scene.end(), await _history(scene))]
+
+
+PLAYS = (play, asked, told_twice, heard_late)
 
 
 async def _watch(scene: Scene, seconds: float = WATCHED_SECONDS) -> None:
@@ -96,6 +131,17 @@ async def _watch(scene: Scene, seconds: float = WATCHED_SECONDS) -> None:
         with suppress(TopUpError):
             await scene.order.view()
         await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _answer(scene: Scene, answer: Found) -> None:
+    """Let the check that is under way have been answered in the moment of the kill."""
+    handle = scene.topups.client.get_workflow_handle(workflow_id(scene.ref))
+    described = await handle.describe()
+    (pending,) = described.raw_description.pending_activities
+    check = scene.topups.client.get_async_activity_handle(
+        workflow_id=handle.id, run_id=described.run_id, activity_id=pending.activity_id
+    )
+    await check.complete(answer)
 
 
 async def _looked(look: Awaitable[object]) -> None:
@@ -115,6 +161,13 @@ async def _history(scene: Scene) -> WorkflowHistory:
 async def test_an_order_that_was_watched_while_its_worker_died_is_delivered_once(scenes: Scenes, watched: Play) -> None:
     for evidence, _ in await scenes(watched):
         assert evidence.was_delivered_once()
+
+
+async def test_an_order_that_hears_late_asks_in_the_task_that_hears(scenes: Scenes) -> None:
+    ((_, history),) = await scenes(heard_late)
+    kinds = [event.event_type for event in history.events if event.event_type in {ANSWERED, ASKED, TIMER}]
+    # The first such pair is prepare and send.
+    assert list(pairwise(kinds)).count((ANSWERED, ASKED)) > 1
 
 
 @pytest.mark.parametrize("watched", PLAYS)

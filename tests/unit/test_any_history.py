@@ -101,7 +101,7 @@ class AnyHistory(RuleBasedStateMachine):
             topup_id = data.draw(st.sampled_from([None, TOPUP_ID]))
             reopening = Reopening(note="terminated", by="amel@shop", accepted_at=BEGAN, topup_id=topup_id)
             self.books = Books(may_exist=True, forbidden=True, topup_id=topup_id)
-        self.books.release = data.draw(st.sampled_from([1, 2, RELEASE]))
+        self.books.release = data.draw(st.sampled_from([1, 2, 3, RELEASE]))
         self.order = new_order(reopening=reopening, deliver_within=within).but(release=self.books.release)
         self.requests_are_answered(data, data.draw(st.sampled_from([0, 1, 2, 3, 8, 50])))
 
