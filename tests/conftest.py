@@ -1,5 +1,6 @@
 """Which Temporal server the tests of workflows use, and the servers themselves."""
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -31,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the server under the tests of workflows: the time-skipping test server (default), a dev server of this "
         "machine, or one that runs already",
     )
+
+
+def pytest_configure() -> None:
+    # What a script starts in the background ignores Ctrl-C, as do its children: tests that press it would never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
