@@ -21,6 +21,7 @@ from topups import connect_temporal
 from topups.logs import set_up_logging
 from topups.policy import Policy
 from topups.settings import WorkerSettings
+from topups.version import installed_version
 from workflows.runner import UpToTheLastTask
 
 
@@ -34,6 +35,7 @@ def build(client: Client, provider: OneClickDZ, settings: WorkerSettings, under_
         workflow_runner=UpToTheLastTask(),
         activities=[asks.prepare, asks.send, asks.check, PolicyActivities(Policy()).read_policy],
         interceptors=[NotesKept(under_way)],
+        build_id=installed_version(),
         max_cached_workflows=real.CACHED_WORKFLOWS,
         max_concurrent_activities=real.CONCURRENT_ACTIVITIES,
         max_concurrent_workflow_tasks=real.CONCURRENT_WORKFLOW_TASKS,

@@ -1,7 +1,6 @@
 """The `topup` command: its commands, its version, and how one run of it goes."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from starter import (
     commands_reconcile,
 )
 from starter.session import Session, hung_up, report
+from topups.version import installed_version
 
 ROOT_EPILOG = """\
 [bold]Exit codes[/]
@@ -54,15 +54,8 @@ commands_reconcile.register(app)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"topup {_version()}")
+        typer.echo(f"topup {installed_version() or 'from a source tree'}")
         raise typer.Exit
-
-
-def _version() -> str:
-    try:
-        return version("durable-topups")
-    except PackageNotFoundError:
-        return "from a source tree"
 
 
 @app.callback(epilog=ROOT_EPILOG)

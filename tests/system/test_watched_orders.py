@@ -16,6 +16,7 @@ from topups import TopUpError
 from topups.observations import Found, Record
 from topups.plugin import TopUpsPlugin
 from topups.start import workflow_id
+from topups.version import installed_version
 from workflows import TopUp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -163,3 +164,10 @@ async def test_its_history_replays(scenes: Scenes, watched: Play) -> None:
     replayer = Replayer(workflows=[TopUp], plugins=[TopUpsPlugin()])
     for _, history in await scenes(watched):
         await replayer.replay_workflow(history)
+
+
+async def test_its_history_tells_which_version_of_ours_took_each_step(scenes: Scenes) -> None:
+    for _, history in await scenes(play):
+        steps = [event.workflow_task_completed_event_attributes for event in history.events]
+        taken_by = {step.worker_version.build_id for step in steps if step.started_event_id}
+        assert taken_by == {installed_version()}
