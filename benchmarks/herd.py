@@ -116,7 +116,7 @@ async def until(
 
 def skipped(name: str, why: str) -> Measure:
     """What a benchmark says that can't run here."""
-    return Measure(name, f"{name} is skipped: {why}", "none", (), {"skipped": why})
+    return Measure(name, f"{name} can't run on this machine", "none", (), left_out={name: why})
 
 
 @asynccontextmanager

@@ -33,13 +33,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Measure:
-    """One benchmark's answer. `control` says what ours is held against; `facts` is whatever explains the numbers."""
+    """One benchmark's answer. `control` says what ours is held against; `facts` is whatever explains the numbers.
+
+    `left_out`: which controls this machine can't run, and why.
+    """
 
     name: str
     question: str
     control: str
     lines: tuple[Line, ...]
     facts: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -60,6 +64,8 @@ def show(measure: Measure, console: Console) -> None:
         numbers = (_number(line.ours, line.unit), _number(line.control, line.unit), _number(line.ratio, "x"))
         table.add_row(line.what, *numbers, line.aim, verdict)
     console.print(table)
+    for name, why in measure.left_out.items():
+        console.print(f"{name} is left out: {why}")
 
 
 def save(measure: Measure, folder: Path) -> Path:

@@ -72,19 +72,18 @@ async def measure(size: Size) -> Measure:
     makes, skipped = await _contestants()
     scale = SCALES[size]
     scores, careless = await _scores(makes, scale, together=size == "quick")
-    left_out = "".join(f"; {name} is left out: {why}" for name, why in skipped.items())
     return Measure(
         name="others",
         question="The same orders on other durable queues: pace, recovery, and ten faults around the send",
-        control=f"{', '.join(name for name in scores if name != Ours.name)}, in the same run{left_out}",
+        control=f"{', '.join(name for name in scores if name != Ours.name)}, in the same run",
         lines=(*_lines(scores), *(_seen(careless) if careless else ())),
         facts={
-            "skipped": skipped,
             "scale": asdict(scale),
             "scores": _facts(scores),
             "careless": asdict(careless) if careless else None,
             "versions": {package: installed(package) for package in PACKAGES},
         },
+        left_out=skipped,
     )
 
 
