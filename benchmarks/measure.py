@@ -35,7 +35,7 @@ class Line:
 class Measure:
     """One benchmark's answer. `control` says what ours is held against; `facts` is whatever explains the numbers.
 
-    `left_out`: which controls this machine can't run, and why.
+    `left_out`: what of it this machine can't run (a rival, or all of it), and why.
     """
 
     name: str
